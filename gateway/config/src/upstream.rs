@@ -145,6 +145,7 @@ fn checks(upstream: &Upstream, decoder: &mut Decoder<'_>) {
 /// A backup stands in for others.
 fn primaries(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     if let Some(first) = upstream.endpoints.first()
+        && upstream.endpoints.files().is_empty()
         && upstream.endpoints.iter().all(|endpoint| endpoint.backup)
     {
         decoder.push(

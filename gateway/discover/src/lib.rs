@@ -4,11 +4,11 @@
 //! socket of the Docker Engine may do everything on the machine, so that the gateway, which speaks
 //! to the internet, must not have it. All that passes from one to the other is a file.
 //!
-//! - [`engine`] speaks the Engine's API over its socket.
-//! - [`container`] decides which endpoint a container is. The labels of a container are written by
+//! - `engine` speaks the Engine's API over its socket.
+//! - `container` decides which endpoint a container is. The labels of a container are written by
 //!   whoever starts it, and choose among what the Engine says; they say no addresses themselves.
-//! - [`file`] writes a list, in one step and only if it is another one.
-//! - [`docker`] puts them together, again at each event.
+//! - `file` writes a list, in one step and only if it is another one.
+//! - `docker` puts them together, again at each event.
 
 mod container;
 mod docker;

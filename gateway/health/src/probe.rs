@@ -55,7 +55,7 @@ async fn begin(
     };
     let host = match endpoint.address() {
         Address::Ip(address) => address.ip().to_string(),
-        Address::Name { host, .. } => host.clone(),
+        Address::Name { host, .. } | Address::Resolved { host, .. } => host.clone(),
         Address::Unix(_) => String::new(),
     };
     let name = tls.server_name(&host);
@@ -118,7 +118,9 @@ fn authority(address: &Address, port: Option<u16>) -> String {
         (Address::Ip(address), Some(port)) => {
             std::net::SocketAddr::new(address.ip(), port).to_string()
         }
-        (Address::Name { host, .. }, Some(port)) => format!("{host}:{port}"),
-        (address, None) => address.to_string(),
+        (Address::Name { host, .. } | Address::Resolved { host, .. }, Some(port)) => {
+            format!("{host}:{port}")
+        }
+        (address, None) => address.named().unwrap_or_else(|| address.to_string()),
     }
 }

@@ -115,7 +115,7 @@ impl Estate {
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
             places: Places::new(),
-            endpoints: janua_upstream::Registry::start(hosts_file, name_servers)?,
+            endpoints: janua_upstream::Registry::start_asking(hosts_file, name_servers)?,
             endpoint_files: EndpointFiles::default(),
             checker: janua_health::Checker::new(origin, Arc::clone(&metrics)),
             cache,

@@ -88,7 +88,7 @@ impl Endpoint {
                 let stream = limited(Instant::now() + within, UnixStream::connect(path)).await;
                 stream.map(Connection::Unix)
             }
-            Address::Ip(_) | Address::Name { .. } => {
+            Address::Ip(_) | Address::Name { .. } | Address::Resolved { .. } => {
                 let connected = self.connect_in_turn(within, port).await;
                 connected.map(|(stream, _, _)| Connection::Tcp(stream))
             }

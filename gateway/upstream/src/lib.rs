@@ -19,8 +19,8 @@
 //!   same among three endpoints and among a thousand.
 //!
 //! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
-//! divide their requests among several. Where names are looked up for endpoints that a snapshot
-//! does not name itself: [`Names`].
+//! divide their requests among several. A name may also stand for several endpoints, which are
+//! found while the gateway runs: see [`Names`].
 //!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a

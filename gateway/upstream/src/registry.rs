@@ -48,8 +48,16 @@ impl Registry {
     ///
     /// # Errors
     /// If the resolver's thread cannot be started.
-    pub fn start(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
-        Ok(Self::new(Resolver::start(hosts_file, name_servers)?))
+    pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
+        Self::start_asking(hosts_file, Vec::new())
+    }
+
+    /// The same with a resolver that asks these name servers.
+    ///
+    /// # Errors
+    /// If the resolver's thread cannot be started.
+    pub fn start_asking(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
+        Ok(Self::new(Resolver::start_asking(hosts_file, name_servers)?))
     }
 
     /// The names whose answers are endpoints.

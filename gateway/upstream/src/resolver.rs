@@ -56,12 +56,20 @@ enum Followed {
 
 impl Resolver {
     /// Starts the thread. `hosts_file` names the file that is consulted before
-    /// any name server; on most systems it is [`HOSTS_FILE`]. Without
-    /// `name_servers`, those of the system are asked.
+    /// any name server; on most systems it is [`HOSTS_FILE`].
     ///
     /// # Errors
     /// If the thread or its event loop cannot be started.
-    pub fn start(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
+    pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
+        Self::start_asking(hosts_file, Vec::new())
+    }
+
+    /// The same, but it asks these name servers. Without any, those of the
+    /// system are asked.
+    ///
+    /// # Errors
+    /// If the thread or its event loop cannot be started.
+    pub fn start_asking(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
         let (followed, new) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -12,7 +12,7 @@ use janua_proxy::Snapshot;
 use janua_upstream::{Address, Ill, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, datasets, endpoints, policies, secrets, unix_ms};
+use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms, upstreams};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;

@@ -28,7 +28,7 @@ const C: &str = "127.0.0.1:3";
 
 #[test]
 fn a_reload_keeps_health_and_counts_of_what_stays() {
-    let registry = Registry::new(Resolver::start(HOSTS_FILE.into(), Vec::new()).unwrap());
+    let registry = Registry::new(Resolver::start(HOSTS_FILE.into()).unwrap());
     let old = registry.reconcile(&[spec("one", &[A, B]), spec("two", &[A])]);
     assert!(!Arc::ptr_eq(
         &old[0].members()[0].endpoint,
@@ -68,7 +68,7 @@ fn a_reload_keeps_health_and_counts_of_what_stays() {
 
 #[test]
 fn a_configuration_that_is_refused_leaves_no_trace() {
-    let registry = Registry::new(Resolver::start(HOSTS_FILE.into(), Vec::new()).unwrap());
+    let registry = Registry::new(Resolver::start(HOSTS_FILE.into()).unwrap());
     let running = registry.reconcile(&[spec("one", &[A])]);
     drop(registry.reconcile(&[spec("one", &[B]), spec("two", &[C])]));
     let left = registry.endpoints();
@@ -109,7 +109,7 @@ fn what_was_drained_stays_so_and_weights_do_not() {
 
 #[tokio::test]
 async fn localhost_is_resolved_in_both_families_off_this_thread() {
-    let registry = Registry::start(HOSTS_FILE.into(), Vec::new()).unwrap();
+    let registry = Registry::start(HOSTS_FILE.into()).unwrap();
     let upstreams = registry.reconcile(&[spec("one", &["localhost:80"])]);
     let endpoint = &upstreams[0].members()[0].endpoint;
     tokio::time::timeout(Duration::from_secs(10), endpoint.answered())
