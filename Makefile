@@ -116,6 +116,6 @@ bench-instructions: policies ## user instructions per request; BEFORE=path holds
 	$(CARGO) build --release -p janua -p janua-load
 	$(RELEASE)/janua-load instructions $(if $(BEFORE),--janua $(BEFORE)) --janua $(RELEASE)/janua
 
-bench-micro: policies ## router, memo hit, policy call, HTTP/2, cache
-	$(CARGO) bench -p janua-h2 -p janua-hpack -p janua-router -p janua-wasm
+bench-micro: policies ## router, balancing, memo hit, policy call, HTTP/2, cache
+	$(CARGO) bench -p janua-h2 -p janua-hpack -p janua-router -p janua-upstream -p janua-wasm
 	$(CARGO) run --release -p janua-cache --example measure

@@ -24,13 +24,13 @@ pub(crate) async fn named(name: &'static str) -> Upstream {
     Upstream::always(Reply::ok(name)).await
 }
 
-#[tokio::test]
-async fn least_conn_counts_all_workers() {
+/// An endpoint that does not answer gets one request, of all workers together.
+async fn avoids_the_one_that_hangs(balance: &str) {
     let busy = Upstream::silent().await;
     let free = named("free").await;
     let config = Proxy::to(busy.endpoint())
         .and(free.endpoint())
-        .upstream("balance = \"least_conn\"");
+        .upstream(&format!("balance = \"{balance}\""));
     let gateway = Settings::new().workers(4).start(config).await;
     let mut held = Vec::new();
     // One after another, until the busy endpoint has its first request.
@@ -52,6 +52,133 @@ async fn least_conn_counts_all_workers() {
         assert_eq!(gateway.get("/").await.text(), "free");
     }
     assert_eq!(busy.request_count(), 1);
+}
+
+#[tokio::test]
+async fn least_conn_counts_all_workers() {
+    avoids_the_one_that_hangs("least_conn").await;
+}
+
+#[tokio::test]
+async fn random_two_counts_all_workers() {
+    avoids_the_one_that_hangs("random_two").await;
+}
+
+#[tokio::test]
+async fn latency_waits_for_a_first_response() {
+    avoids_the_one_that_hangs("latency").await;
+}
+
+/// After one slow response of an endpoint, the others get the requests.
+#[tokio::test]
+async fn latency_avoids_the_slow() {
+    let (slow, release) = Upstream::held().await;
+    let free = named("free").await;
+    let config = Proxy::to(slow.endpoint())
+        .and(free.endpoint())
+        .upstream("balance = \"latency\"");
+    let gateway = Settings::new().workers(4).start(config).await;
+    let mut waiting = Vec::new();
+    while slow.request_count() == 0 {
+        let answered = free.request_count();
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        assert_eventually!(slow.request_count() == 1 || free.request_count() > answered);
+        waiting.push(wire);
+    }
+    // It was slower than anything that a loopback connection takes on a busy machine.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    release.send(true).unwrap();
+    assert_eventually!(gateway.status().await["in_flight"] == 0);
+    let shares = shares(&gateway, 50).await;
+    assert_eq!(shares.get("at last"), None, "{shares:?}");
+}
+
+fn backup(upstream: &Upstream) -> String {
+    format!("{{ address = \"{}\", backup = true }}", upstream.endpoint())
+}
+
+#[tokio::test]
+async fn a_backup_stands_in_while_no_other_is_up() {
+    for balance in [
+        "round_robin",
+        "least_conn",
+        "random_two",
+        "latency",
+        "ip_hash",
+    ] {
+        let port_holder = Vacant::refusing();
+        let address = port_holder.address();
+        let spare = named("spare").await;
+        let config = Proxy::to(address.to_string())
+            .and(backup(&spare))
+            .upstream(&format!(
+                "balance = \"{balance}\"\npassive_health = {{ max_fails = 1, fail_timeout = \"1s\" }}"
+            ));
+        let gateway = Settings::new().workers(2).start(config).await;
+        assert_eq!(shares(&gateway, 10).await["spare"], 10, "{balance}");
+        drop(port_holder);
+        let _back = Upstream::at(Endpoint::Tcp(address), |mut visit: Visit| async move {
+            while visit.request().await.is_ok() {
+                visit.wire.send(Reply::ok("back").to_bytes("GET")).await;
+            }
+        })
+        .await;
+        assert_eventually!(gateway.get("/").await.text() == "back");
+        assert_eq!(shares(&gateway, 10).await["back"], 10, "{balance}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_takes_what_is_too_much_for_the_others() {
+    let busy = Upstream::silent().await;
+    let spare = named("spare").await;
+    let endpoint = format!(
+        "{{ address = \"{}\", max_connections = 2 }}",
+        busy.endpoint()
+    );
+    let config = Proxy::to(endpoint).and(backup(&spare));
+    let gateway = Settings::new().workers(4).start(config).await;
+    let mut held = Vec::new();
+    for n in 1..=2 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        assert_eventually!(busy.request_count() == n);
+        held.push(wire);
+    }
+    assert_eq!(shares(&gateway, 10).await["spare"], 10);
+}
+
+#[tokio::test]
+async fn endpoints_of_the_own_zone_are_preferred() {
+    let (near, far) = (named("near").await, named("far").await);
+    let zoned = |upstream: &Upstream, zone: &str| {
+        let address = upstream.endpoint();
+        format!("{{ address = \"{address}\", zone = \"{zone}\" }}")
+    };
+    let config = Proxy::to(zoned(&far, "west")).and(zoned(&near, "east"));
+    let settings = Settings::new().workers(4).server("zone = \"east\"");
+    let gateway = settings.start(config).await;
+    assert_eq!(shares(&gateway, 20).await["near"], 20);
+    drop(near);
+    assert_eq!(shares(&gateway, 20).await["far"], 20);
+}
+
+/// A new endpoint of a running gateway begins with a tenth of its share.
+#[tokio::test]
+async fn a_new_endpoint_starts_slowly() {
+    let (old, new) = (named("old").await, named("new").await);
+    let slowly = "slow_start = \"1h\"";
+    let mut gateway = Gateway::start_one_worker(Proxy::to(old.endpoint()).upstream(slowly)).await;
+    gateway
+        .reload(
+            Proxy::to(old.endpoint())
+                .and(new.endpoint())
+                .upstream(slowly),
+        )
+        .await;
+    let share = shares(&gateway, 110).await["new"];
+    assert!((8..=13).contains(&share), "{share}: a tenth of the other's");
 }
 
 #[tokio::test]

@@ -171,7 +171,7 @@ impl Upstream {
             })
             .collect();
         let guarded = members.len() > 1 && spec.passive_health.max_fails > 0;
-        Self {
+        let upstream = Self {
             group,
             balance: spec.balance,
             slow_start_ms: u64::try_from(spec.slow_start.as_millis()).unwrap_or(u64::MAX),
@@ -181,7 +181,12 @@ impl Upstream {
             idle_timeout: spec.idle_timeout,
             connect_timeout: spec.connect_timeout,
             members,
+        };
+        if let Balance::Hash { .. } = upstream.balance {
+            // Made here, so that no request waits for it.
+            upstream.ring();
         }
+        upstream
     }
 
     /// The name of the upstream.
@@ -221,8 +226,8 @@ impl Upstream {
         rise.weight(whole, self.slow_start_ms, now_ms)
     }
 
-    /// The ring of all endpoints that are no backups, with their weights now. It is made by the
-    /// first worker that needs it, again only after a command has changed a weight.
+    /// The ring of all endpoints that are no backups, with their weights now. A worker makes it anew
+    /// only after a command has changed a weight.
     pub(crate) fn ring(&self) -> Arc<Ring> {
         let weight = |member: &Member| match member.is_backup {
             true => 0,
