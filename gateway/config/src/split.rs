@@ -10,6 +10,7 @@ use crate::list::NonEmpty;
 use crate::macros::table;
 use crate::names::UpstreamName;
 use crate::reference::FieldDoc;
+use crate::request_input::RequestInput;
 use crate::route::{UpstreamHost, check_prefix};
 use crate::span::Spanned;
 
@@ -19,6 +20,14 @@ table! {
         /// The upstreams and their weights. Once an upstream is chosen for a request, the request
         /// stays with it: others are not tried, even if it fails.
         split: NonEmpty<SplitMember> = required;
+        /// The value of a request by which it is divided: requests with the same value go to the
+        /// same upstream, and when a weight grows, none moves away from its upstream. Requests
+        /// without it, or with an empty one, draw anew each time.
+        by: Option<Spanned<RequestInput>> = optional("each request draws anew");
+    }
+    refused {
+        "sticky": "requests with the same value stay together by `by`, as in `by = \"header:x-user\"`",
+        "weights": "each upstream of `split` has its `weight`",
     }
     check members
 }

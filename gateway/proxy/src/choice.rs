@@ -35,10 +35,13 @@ pub(crate) fn choose<'m>(exchange: &mut Exchange, matched: &'m Matched) -> Resul
 
 fn draw(exchange: &Exchange, split: &Split) -> Result<usize, Failure> {
     let mut key = Vec::new();
-    let is_there = |by| exchange.view(None).input(by, &mut key);
-    let member = match split.by.as_ref().is_some_and(is_there) {
-        true => split.weights.by_key(&key),
-        false => split.weights.by_chance(exchange.worker.random_u64()),
+    if let Some(by) = &split.by {
+        exchange.view(None).input(&by.input, &mut key);
+    }
+    // An empty value is none: it does not tell one user from another.
+    let member = match key.is_empty() {
+        false => split.weights.by_key(&key),
+        true => split.weights.by_chance(exchange.worker.random_u64()),
     };
     member.map_err(|NoWeight| Kind::NoWeight.into())
 }

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use crate::affinity::Tie;
+use crate::affinity::{self, Tie};
 use crate::attempts::Attempts;
 use crate::body::Trailers;
 use crate::body_copy::Copied;
@@ -90,6 +90,7 @@ fn start(
         }
         Some(incoming) => Some(incoming.copy(mirror.body)),
     };
+    let tie = affinity::of(exchange, course.forwarding());
     let mut head = exchange.heads.request.clone();
     head.fields.set(MIRROR_FIELD.as_bytes(), b"1");
     let copy = Copy {
@@ -99,6 +100,7 @@ fn start(
         head,
         hop: exchange.hop.clone(),
         peer: Rc::clone(&exchange.peer),
+        tie,
     };
     spawn_local(async move {
         let outcome = copy.run(body).await;
@@ -116,6 +118,7 @@ struct Copy {
     head: RequestHead,
     hop: Hop,
     peer: Rc<Peer>,
+    tie: Tie,
 }
 
 impl Copy {
@@ -162,8 +165,7 @@ impl Copy {
             head,
             hop: &self.hop,
             client: Some(&self.peer),
-            // Nobody gets to know which endpoint has answered.
-            tie: Tie::default(),
+            tie: self.tie,
             now_ms: self.worker.clock.now().monotonic_ms,
         };
         let mut response = ResponseHead::default();

@@ -354,9 +354,17 @@ pub(crate) struct Split {
     pub(crate) members: Box<[To]>,
     /// What a request must have in common with another one to get the same upstream; none if each
     /// draws anew.
-    pub(crate) by: Option<Input>,
+    pub(crate) by: Option<By>,
     /// The weights, which are kept across reloads that do not change the split.
     pub(crate) weights: Arc<janua_upstream::Split>,
+}
+
+/// A value of requests by which they are divided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct By {
+    pub(crate) input: Input,
+    /// As it is written in the file.
+    pub(crate) word: Box<str>,
 }
 
 /// Which of its route's upstreams a request is sent to.

@@ -18,6 +18,9 @@ pub struct SplitStatus {
     pub site: Arc<str>,
     /// Its label.
     pub route: Box<str>,
+    /// The value by which it divides them, as it is written in the file; none if each request
+    /// draws anew.
+    pub by: Option<Box<str>>,
     /// The upstreams, in the order of the file.
     pub shares: Vec<ShareStatus>,
 }
@@ -152,6 +155,7 @@ fn status(site: &Site, route: &Route, split: &Split) -> SplitStatus {
     SplitStatus {
         site: Arc::clone(&site.name),
         route: route.terms.label.clone(),
+        by: split.by.as_ref().map(|by| by.word.clone()),
         shares: shares
             .map(|(upstream, weight, configured)| ShareStatus {
                 upstream: upstream.into(),

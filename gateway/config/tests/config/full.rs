@@ -588,6 +588,8 @@ fn split_and_mirrors() {
     let host = UpstreamHost::Literal("next.internal".to_owned());
     assert_eq!(next.host.as_ref().unwrap().value, host);
     assert_eq!(next.strip_prefix.as_ref().unwrap().value, "/split");
+    let by = split.by.as_ref().unwrap();
+    assert_eq!(by.value, RequestInput::Cookie("user".to_owned()));
     let names: Vec<_> = route.target.upstreams().map(|it| it.as_str()).collect();
     assert_eq!(names, ["sales", "next"]);
 

@@ -8,9 +8,10 @@ use janua_config as config;
 use janua_upstream::split::Draw;
 use janua_wasm::Policy;
 
+use super::inputs::input;
 use super::targets::Own;
 use super::{Compiler, retries};
-use crate::snapshot::{Choice, Choices, Mirror, Route, Snapshot, Split, Target, To};
+use crate::snapshot::{By, Choice, Choices, Mirror, Route, Snapshot, Split, Target, To};
 use crate::stats::{ChoiceStats, MirrorStats};
 
 /// A route, by what is the same after a reload: the labels of its site and of itself, and how many
@@ -59,7 +60,10 @@ impl Compiler<'_, '_> {
         let members = split.split.iter();
         let weights = members.map(|member| (member.upstream.as_str(), member.weight));
         let weights = janua_upstream::Split::new(weights);
-        let by = None;
+        let by = split.by.as_ref().map(|by| By {
+            input: input(by),
+            word: by.to_string().into(),
+        });
         let previous = self.previous.and_then(|previous| place.find(previous));
         let kept = previous.and_then(|previous| match &previous.target {
             Target::Split(old) if old.by == by && old.weights.is_configured_as(&weights) => {
@@ -131,6 +135,7 @@ impl Compiler<'_, '_> {
         let previous = self.previous.and_then(|previous| place.find(previous));
         let mirror = |mirror: &config::Mirror| {
             let name = mirror.upstream.as_str();
+            let upstream = self.config.upstreams.get(name);
             let kept = previous.and_then(|previous| {
                 let mut mirrors = previous.mirrors.iter();
                 mirrors.find(|known| known.stats.upstream() == name)
@@ -138,7 +143,7 @@ impl Compiler<'_, '_> {
             Arc::new(Mirror {
                 to: To {
                     // A copy that fails is not sent again, and waits for no endpoint.
-                    retries: self.config.upstreams.get(name).map(retries::once),
+                    retries: upstream.map(|upstream| retries::once(upstream)),
                     ..self.upstream(route, name, &Own::default())
                 },
                 up_to: up_to(mirror.share()),

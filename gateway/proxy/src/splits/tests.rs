@@ -118,7 +118,20 @@ fn a_weight_that_was_set_lasts_until_the_split_changes() {
     reload(&kit, &config([90, 10], ""));
     assert_eq!(weights(&kit), expected([90, 10], [1, 1]));
     set(70).unwrap();
-    // Another route is another split.
+    // Another value by which they are divided makes another split, and so does another route.
+    let by = |by: &str| config([90, 10], "").replacen("}] }", &format!("}}], by = \"{by}\" }}"), 1);
+    reload(&kit, &by("header:x-user"));
+    assert_eq!(weights(&kit), expected([90, 10], [1, 1]));
+    set(70).unwrap();
+    reload(&kit, &by("header:X-User"));
+    assert_eq!(weights(&kit), expected([90, 70], [1, 1]));
+    assert_eq!(
+        kit.worker.estate.splits()[0].by.as_deref(),
+        Some("header:x-user")
+    );
+    reload(&kit, &by("cookie:user"));
+    assert_eq!(weights(&kit), expected([90, 10], [1, 1]));
+    set(70).unwrap();
     reload(&kit, &config([90, 10], "name = \"other\""));
     let labels: Vec<_> = weights(&kit);
     assert_eq!(labels[0], ("a.example/other".to_owned(), vec![90, 10]));
