@@ -49,6 +49,18 @@ impl Course {
         }
     }
 
+    /// The same for a request that does not wait while no endpoint can be reached.
+    pub(crate) fn without_hold(&self) -> Self {
+        let retries = Retries {
+            hold: Duration::ZERO,
+            ..self.retries().clone()
+        };
+        Self {
+            retries: Some(Arc::new(retries)),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn forwarding(&self) -> &Forwarding {
         &self.upstream.forwarding
     }

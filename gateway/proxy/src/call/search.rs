@@ -81,6 +81,9 @@ pub(super) struct Search {
     next: Option<Picked>,
     /// Some endpoint was there: it has accepted a new connection, or answered.
     has_reached: bool,
+    /// The request was sent once more because its endpoint may have been stopped while it worked
+    /// on it.
+    was_spared: bool,
     /// Until when the request waits for an endpoint, since it first found none.
     pub(super) hold_until: Option<Instant>,
     last: Option<Failure>,
@@ -101,6 +104,7 @@ impl Search {
             rounds: 0,
             next: None,
             has_reached: false,
+            was_spared: false,
             hold_until: None,
             last: None,
         }
@@ -111,6 +115,7 @@ impl Search {
         *self = Self {
             again: self.again,
             unprocessed: self.unprocessed,
+            was_spared: self.was_spared,
             hold_until: self.hold_until,
             ..Self::new(course)
         };
@@ -292,7 +297,7 @@ impl Search {
                 &failure,
             );
         }
-        self.has_reached |= !is_blameless;
+        self.has_reached |= !is_lost;
         let event = match failure.kind {
             Kind::ConnectionReset if is_lost => Event::Lost,
             Kind::ResponseTimeout => Event::Timeout,
@@ -303,17 +308,27 @@ impl Search {
             nothing: attempt.nothing_sent,
             can_be_repeated: attempt.has_whole_body,
         };
-        if !self.may_repeat(call, event, sent) {
+        // The first pooled connection that is lost does not count as an attempt: it
+        // says nothing about the endpoint, and only one attempt may be allowed. Nor does
+        // it matter what is listed, as long as the request may be sent again.
+        let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
+        let is_harmless = sent.can_be_repeated && (sent.is_idempotent || sent.nothing);
+        if !(is_free && is_harmless) && !self.may_repeat(call, event, sent) {
             return Err(failure);
         }
-        // The first pooled connection that is lost does not count as an attempt: it
-        // says nothing about the endpoint, and only one attempt may be allowed.
-        let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
+        let mut is_spared = false;
         if !is_free {
             self.attempted += 1;
-            if self.attempted >= self.max_attempts
-                || !attempt.nothing_sent && !affords(call, attempts)
-            {
+            if self.attempted >= self.max_attempts {
+                // It may have been stopped, and then there is nobody to ask, until it is back.
+                is_spared = is_lost && !self.was_spared && self.may_hold(call.course);
+                if !is_spared {
+                    return Err(failure);
+                }
+                self.was_spared = true;
+                self.max_attempts += 1;
+            }
+            if !attempt.nothing_sent && !affords(call, attempts) {
                 return Err(failure);
             }
         }
@@ -329,6 +344,9 @@ impl Search {
             false => &mut self.failed,
         };
         endpoints.insert(open.picked.index);
+        if is_spared {
+            self.failed = Endpoints::new();
+        }
         Ok(())
     }
 
