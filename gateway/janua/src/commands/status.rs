@@ -128,6 +128,8 @@ fn upstreams(status: &Status) -> String {
         "idle",
         "requests",
         "failures",
+        "backup",
+        "zone",
     ]);
     for UpstreamStatus {
         name, endpoints, ..
@@ -143,10 +145,21 @@ fn upstreams(status: &Status) -> String {
                 number(endpoint.idle),
                 number(endpoint.requests),
                 number(endpoint.fails),
+                backup(endpoint),
+                zone(endpoint),
             ]);
         }
     }
     table.render()
+}
+
+/// Whether the endpoint gets requests only if no other one can.
+pub(super) fn backup(endpoint: &EndpointStatus) -> String {
+    if endpoint.backup { "yes" } else { "no" }.to_owned()
+}
+
+pub(super) fn zone(endpoint: &EndpointStatus) -> String {
+    endpoint.zone.clone().unwrap_or_else(|| "-".to_owned())
 }
 
 /// The endpoint's health, unless a command has taken it out.

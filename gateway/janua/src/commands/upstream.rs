@@ -151,8 +151,8 @@ fn table(upstreams: &[UpstreamStatus]) -> String {
                 number(endpoint.in_flight),
                 number(endpoint.requests),
                 number(endpoint.fails),
-                if endpoint.backup { "yes" } else { "no" }.to_owned(),
-                endpoint.zone.clone().unwrap_or_else(|| "-".to_owned()),
+                status::backup(endpoint),
+                status::zone(endpoint),
                 notes(endpoint),
             ]);
         }

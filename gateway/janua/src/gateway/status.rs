@@ -185,7 +185,7 @@ pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64)
             })
             .collect(),
         weight: member.current_weight(),
-        configured_weight: endpoint.commanded_weight().map(|_| member.weight),
+        configured_weight: Some(member.weight).filter(|it| *it != member.current_weight()),
         draining: endpoint.is_draining(),
         backup: member.is_backup,
         zone: member.zone.as_deref().map(str::to_owned),

@@ -96,6 +96,8 @@ fn running() -> Status {
                 EndpointStatus {
                     down_since_unix_ms: Some(4_640_000),
                     last_error: Some("refused".to_owned()),
+                    backup: true,
+                    zone: Some("east".to_owned()),
                     ..endpoint("127.0.0.1:5007", Health::Down, 7)
                 },
             ],
@@ -183,9 +185,9 @@ listeners
   public  0.0.0.0:443, [::]:443  yes           12
 
 upstreams
-  NAME   ENDPOINT        HEALTH  WEIGHT  IN FLIGHT  IDLE   REQUESTS  FAILURES
-  sales  127.0.0.1:5006  up           1          3     8  1,200,000         0
-  sales  127.0.0.1:5007  down         1          3     8          7         0
+  NAME   ENDPOINT        HEALTH  WEIGHT  IN FLIGHT  IDLE   REQUESTS  FAILURES  BACKUP  ZONE
+  sales  127.0.0.1:5006  up           1          3     8  1,200,000         0  no      -
+  sales  127.0.0.1:5007  down         1          3     8          7         0  yes     east
 
 splits
   ROUTE     UPSTREAM  WEIGHT  SHARE  NOTES
