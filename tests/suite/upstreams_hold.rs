@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use janua_tests::{
-    Endpoint, Gateway, Http2Client, Proxy, Reply, Request, ReservedPort, Upstream, Vacant, Visit,
-    assert_eventually,
+    Endpoint, Gateway, Http2Client, Http2Habits, Http2Upstream, Proxy, Reply, Request,
+    ReservedPort, Upstream, Vacant, Visit, assert_eventually,
 };
 
 const HOLD: &str = "hold = \"60s\"";
@@ -184,4 +184,60 @@ async fn a_stop_ends_the_wait() {
     let begin = Instant::now();
     gateway.stop().await;
     assert!(begin.elapsed() < Duration::from_secs(30));
+}
+
+/// A stale response at once is better than a fresh one after the wait.
+#[tokio::test]
+async fn what_the_cache_may_serve_instead_does_not_wait() {
+    let reply = Reply::ok("once").header("Cache-Control", "max-age=0, stale-if-error=600");
+    let upstream = Upstream::always(reply).await;
+    let config = Proxy::to(upstream.endpoint())
+        .upstream(HOLD)
+        .route("cache = true");
+    let gateway = Gateway::start_one_worker(config).await;
+    assert_eq!(gateway.get("/").await.text(), "once");
+    upstream.stop().await;
+    let response = gateway.get("/").await;
+    assert_eq!((response.status, response.text()), (200, "once"));
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.sum("janua_upstream_holds_total", &[]), 0.0);
+}
+
+/// The same over HTTP/2 to the upstream, whose connections are shared.
+#[tokio::test]
+async fn a_restart_loses_nothing_over_http2() {
+    let port = ReservedPort::reserve();
+    let serve = async || {
+        let habits = Http2Habits {
+            address: Some(port.address()),
+            ..Http2Habits::default()
+        };
+        Http2Upstream::http_with(habits, async |_| Reply::ok("back")).await
+    };
+    let upstream = serve().await;
+    let config = Proxy::to(port.address().to_string()).upstream(&format!("{HOLD}\nhttp = \"2\""));
+    let gateway = Arc::new(Gateway::start(config).await);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients = (0..4).map(|_| {
+        let (gateway, is_over) = (Arc::clone(&gateway), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            let mut wire = gateway.connect().await;
+            while !is_over.load(SeqCst) {
+                let response = wire.exchange(&Request::get("/")).await;
+                assert_eq!((response.status, response.text()), (200, "back"));
+            }
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    assert_eventually!(upstream.requests().len() > 50);
+    upstream.stop().await;
+    assert_eventually!(held(&gateway).await == 4.0);
+    let upstream = serve().await;
+    assert_eventually!(upstream.requests().len() > 50);
+    is_over.store(true, SeqCst);
+    for client in clients {
+        client.await.unwrap();
+    }
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
 }

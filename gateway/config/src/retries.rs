@@ -16,7 +16,7 @@ table! {
     /// When a request is repeated at another endpoint, and how often.
     pub struct Retries("a number, or a table such as `{ more = 2, on = [\"connect\", \"reset\", \"503\"] }`") {
         /// How many attempts may follow the first. If all endpoints have been
-        /// tried, they are tried again after a pause. 0: none.
+        /// tried, they are tried again after a pause. 0: none. At most 100.
         more: Option<Spanned<u32>> = optional("one for each further endpoint");
         /// What is followed by another attempt: `"connect"`, no connection could
         /// be opened; `"reset"`, the connection was lost before the response;
@@ -42,7 +42,23 @@ table! {
 /// Larger bodies than this are not kept.
 const LARGEST_BODY: u64 = 1 << 20;
 
+/// More attempts than this are a mistake: each of them is remembered until the request ends.
+const MOST: u32 = 100;
+
 fn sensible(retries: &Retries, decoder: &mut Decoder<'_>) {
+    if let Some(more) = &retries.more
+        && more.value > MOST
+    {
+        decoder.push(
+            Diagnostic::error(
+                more.span,
+                format!("no request is repeated {} times", more.value),
+            )
+            .help(
+                "write 100 or less; `hold` makes requests wait for an endpoint that is restarted",
+            ),
+        );
+    }
     if retries.body.bytes() > LARGEST_BODY {
         decoder.push(
             Diagnostic::error(retries.body.span, "bodies of more than 1 MiB are not kept")

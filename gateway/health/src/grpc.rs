@@ -183,6 +183,34 @@ mod tests {
         assert_eq!(long.len(), 208);
     }
 
+    /// Whatever an endpoint sends, there is a conclusion; and what comes after a complete message
+    /// makes it invalid.
+    #[test]
+    fn any_bytes_are_read() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..100_000 {
+            let length = random.usize(..24);
+            let mut message: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
+            // Often small numbers, which are fields and lengths.
+            for byte in &mut message {
+                if random.bool() {
+                    *byte &= 0x1a;
+                }
+            }
+            let prefix = [0, 0, 0, 0, u8::try_from(length).unwrap()];
+            let mut body = [&prefix[..], &message].concat();
+            let status = serving_status(&body);
+            let with_field = [&message[..], &[8, 1]].concat();
+            if status.is_some() {
+                let prefix = [0, 0, 0, 0, u8::try_from(with_field.len()).unwrap()];
+                let serving = serving_status(&[&prefix[..], &with_field].concat());
+                assert_eq!(serving, Some(1), "{message:?}");
+            }
+            body.push(0);
+            assert_eq!(serving_status(&body), None);
+        }
+    }
+
     #[test]
     fn messages_are_decoded() {
         for (sent, text) in [

@@ -71,7 +71,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 42] = [
+pub const KINDS: [Kind; 43] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,

@@ -91,6 +91,8 @@ pub(crate) async fn call(
         let course = renewed.as_deref().unwrap_or(call.course);
         let call = &call.on(course);
         let may_hold = search.may_hold(course);
+        // The time of the attempt before this one is over.
+        caller.deadline.begin_attempt(None);
         let opened = match released.take() {
             Some(open) => Ok(open),
             None => match may_hold.then(|| hold::queue(call)).flatten() {
@@ -119,6 +121,7 @@ pub(crate) async fn call(
         };
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
+        caller.deadline.begin_attempt(call.course.upstream_timeout);
         let exchanged = match replay.take() {
             None if hedge::is_for(call, caller) => {
                 let hedged = hedge::exchange(call, caller, &search, &mut open, response, attempts);
@@ -332,6 +335,7 @@ async fn exchange_heads(
             if matches!(raced, Raced::Elapsed { capped: false })
                 && awaits_client
                 && limit < whole
+                && !caller.deadline.ends_attempt()
                 && waited_at != Some(moved)
             {
                 waited_at = Some(moved);
@@ -346,6 +350,7 @@ async fn exchange_heads(
         Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
         Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => Err(failure),
         Raced::Elapsed { capped: true } => Err(Kind::WholeTimeout.into()),
+        Raced::Elapsed { .. } if caller.deadline.ends_attempt() => Err(attempt_over()),
         Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
             Kind::RequestTimeout,
             "no progress with the request body",
@@ -357,6 +362,12 @@ async fn exchange_heads(
 /// What is known once the head of a response was received: how much of the request has been sent,
 /// and, after a `101`, the new protocol.
 type Received = (UploadState, Option<Vec<u8>>);
+
+/// The failure of an attempt that has taken too long.
+pub(crate) fn attempt_over() -> Failure {
+    let words = "the attempt took longer than `upstream_timeout`";
+    Failure::with(Kind::ResponseTimeout, words)
+}
 
 #[cfg(test)]
 mod tests;

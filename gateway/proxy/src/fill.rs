@@ -72,6 +72,13 @@ async fn run(
 ) {
     let mut stale = stale;
     let asked_ms = exchange.now.unix_ms;
+    // A stale response now is better than a fresh one after the wait.
+    let request = &exchange.caching.request;
+    let is_spare = |stale: &Arc<Entry>| may_serve_on_error(&stale.terms(), request, asked_ms);
+    let course = match !course.retries().hold.is_zero() && stale.as_ref().is_some_and(is_spare) {
+        true => course.without_hold(),
+        false => course,
+    };
     let called = match ask(&mut exchange, &course, &mut stale).await {
         Ok(called) => called,
         Err(failure) => {

@@ -257,6 +257,30 @@ async fn what_is_gone_is_asked_no_more() {
     assert_eq!(scene.script.asked.lock().unwrap().len(), asked);
 }
 
+/// Requests between two checks keep an endpoint from being idle.
+#[tokio::test(start_paused = true)]
+async fn without_requests_checks_are_rarer() {
+    let scene = Scene::new(&[], Duration::ZERO);
+    let mut check = check();
+    check.timing.idle_interval = Duration::from_secs(60);
+    let assignment = scene.assignment(&[ONE], Some(&check));
+    scene.apply(&assignment);
+    let request = || {
+        let mut cursor = janua_upstream::Cursor::new();
+        let picked = assignment
+            .0
+            .pick(&mut cursor, &janua_upstream::Tried::new(), 0);
+        drop(picked.unwrap());
+    };
+    sleep(Duration::from_secs(50)).await;
+    assert_eq!(scene.asked(ONE).len(), 1);
+    request();
+    // The check after a minute finds that there was a request, the one after it that there was
+    // none.
+    sleep(Duration::from_secs(100)).await;
+    assert_between(&scene.asked(ONE), &[60, 10, 60]);
+}
+
 /// An endpoint is asked once at a time, however long it takes.
 #[tokio::test(start_paused = true)]
 async fn a_thousand_that_hang_take_turns() {

@@ -14,8 +14,9 @@ const MINUTE_MS: u64 = 60_000;
 /// The most messages in that time.
 const MOST: usize = 10;
 /// How long a message waits for others, so that many endpoints that fail together are told of
-/// together, in milliseconds.
+/// together, in milliseconds; and for how long altogether while more of them fail.
 const GATHER_MS: u64 = 1_000;
+const GATHER_MOST_MS: u64 = 5_000;
 
 /// What webhooks are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub(super) struct Notices {
     /// When the messages began that are counted now, and how many there were.
     begun_ms: u64,
     sent: usize,
+    /// When the first and the last endpoint changed that messages wait for.
+    gathered: Option<(u64, u64)>,
     /// The number of changes so far, which orders them.
     changes: u64,
 }
@@ -57,19 +60,14 @@ struct Known {
 struct Pending {
     transition: Transition,
     left_out: u32,
-    /// When the first change came that is not told yet.
-    since_ms: u64,
-    /// Of the first change.
+    /// The number of the first change that is not told yet.
     order: u64,
 }
 
 impl Known {
-    /// From when on its change may be told.
-    fn due_ms(&self) -> Option<u64> {
-        let pending = self.pending.as_ref()?;
-        let gathered_ms = pending.since_ms + GATHER_MS;
-        let told_ms = self.told_ms.map_or(0, |told_ms| told_ms + MINUTE_MS);
-        Some(gathered_ms.max(told_ms))
+    /// When the message before limits nothing any more.
+    fn free_ms(&self) -> u64 {
+        self.told_ms.map_or(0, |told_ms| told_ms + MINUTE_MS)
     }
 }
 
@@ -84,39 +82,52 @@ impl Notices {
         let key = (transition.upstream.clone(), transition.endpoint.to_string());
         let known = self.endpoints.entry(key).or_default();
         let pending = known.pending.take();
+        if pending.is_none() && known.free_ms() <= now_ms {
+            let first_ms = self.gathered.map_or(now_ms, |(first_ms, _)| first_ms);
+            self.gathered = Some((first_ms, now_ms));
+        }
         known.pending = Some(Pending {
             transition: transition.clone(),
             left_out: pending.as_ref().map_or(0, |pending| pending.left_out + 1),
-            since_ms: pending.as_ref().map_or(now_ms, |pending| pending.since_ms),
             order: pending.map_or(self.changes, |pending| pending.order),
         });
     }
 
     /// When there is something to be told; none if there is nothing.
     pub(super) fn due_ms(&self) -> Option<u64> {
-        let due_ms = self.endpoints.values().filter_map(Known::due_ms).min()?;
+        let pending = self.endpoints.values().filter(|it| it.pending.is_some());
+        let due_ms = pending.map(Known::free_ms).min()?.max(self.ready_ms());
         Some(match self.sent < MOST {
             true => due_ms,
             false => due_ms.max(self.begun_ms + MINUTE_MS),
         })
     }
 
+    /// When no message waits for others any more.
+    fn ready_ms(&self) -> u64 {
+        self.gathered.map_or(0, |(first_ms, last_ms)| {
+            (last_ms + GATHER_MS).min(first_ms + GATHER_MOST_MS)
+        })
+    }
+
     /// What is to be told now.
     pub(super) fn take(&mut self, now_ms: u64) -> Vec<Notice> {
-        if now_ms >= self.begun_ms + MINUTE_MS {
+        if self.sent == 0 || now_ms >= self.begun_ms + MINUTE_MS {
             self.begun_ms = now_ms;
             self.sent = 0;
         }
         let room = MOST - self.sent;
-        if room == 0 {
+        if room == 0 || now_ms < self.ready_ms() {
             return Vec::new();
         }
-        let due = |known: &Known| known.due_ms().is_some_and(|due_ms| due_ms <= now_ms);
-        let known = self.endpoints.values_mut().filter(|known| due(known));
-        let mut pending: Vec<Pending> = known
+        self.gathered = None;
+        let free = self.endpoints.values_mut();
+        let free = free.filter(|known| known.free_ms() <= now_ms);
+        let mut pending: Vec<Pending> = free
             .filter_map(|known| {
+                let pending = known.pending.take()?;
                 known.told_ms = Some(now_ms);
-                known.pending.take()
+                Some(pending)
             })
             .collect();
         // What was told long ago limits nothing any more.
@@ -238,6 +249,25 @@ mod tests {
         assert_eq!(notices.take(61_999), []);
         assert_eq!(notices.due_ms(), Some(62_000));
         assert_eq!(notices.take(62_000).len(), 4);
+    }
+
+    #[test]
+    fn messages_wait_while_more_endpoints_fail_but_not_for_ever() {
+        let mut notices = Notices::default();
+        for (port, now_ms) in [(1, 0), (2, 900), (3, 1_800)] {
+            notices.offer(&down(port), now_ms);
+            // Further changes of the same endpoint are no reason to wait.
+            notices.offer(&up(1), now_ms + 50);
+        }
+        assert_eq!(notices.due_ms(), Some(2_800));
+        for (port, now_ms) in [(4, 2_700), (5, 3_600), (6, 4_500)] {
+            notices.offer(&down(port), now_ms);
+        }
+        assert_eq!(
+            (notices.take(4_999), notices.due_ms()),
+            (vec![], Some(5_000))
+        );
+        assert_eq!(notices.take(5_000).len(), 6);
     }
 
     #[test]

@@ -330,12 +330,14 @@ impl Search {
             nothing: attempt.nothing_sent,
             can_be_repeated: attempt.has_whole_body,
         };
-        if !self.may_repeat(call, event, sent) {
+        // The first pooled connection that is lost does not count as an attempt: it
+        // says nothing about the endpoint, and only one attempt may be allowed. Nor does
+        // it matter what is listed, as long as the request may be sent again.
+        let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
+        let is_harmless = sent.can_be_repeated && (sent.is_idempotent || sent.nothing);
+        if !(is_free && is_harmless) && !self.may_repeat(call, event, sent) {
             return Err(failure);
         }
-        // The first pooled connection that is lost does not count as an attempt: it
-        // says nothing about the endpoint, and only one attempt may be allowed.
-        let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
         let mut is_spared = false;
         if !is_free {
             self.attempted += 1;

@@ -142,7 +142,7 @@ impl Compiler<'_, '_> {
             Arc::new(Mirror {
                 to: To {
                     // A copy that fails is not sent again, and waits for no endpoint.
-                    retries: self.config.upstreams.get(name).map(retries::once),
+                    retries: self.config.upstreams.get(name).map(|it| retries::once(it)),
                     ..self.upstream(route, name, &Own::default())
                 },
                 up_to: up_to(mirror.share()),

@@ -661,3 +661,25 @@ async fn what_is_sent_again_is_limited() {
     // Two hundred may be sent again, however few requests there are.
     assert_eq!(sent, 500);
 }
+
+/// A connection that was closed because it was idle is no reason to fail, whatever is listed.
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_is_replaced_whatever_is_listed() {
+    for (head, is_replaced) in [(GET, true), (POST, false)] {
+        let kit = Kit::new(TWO, "retries = { on = [\"503\"] }");
+        let first = listen(FIRST);
+        let mut kept = keep(&kit, &first).await;
+        let (mut calling, mut client) = Calling::new(&kit, head);
+        client.send("body").await;
+        let script = async {
+            kept.head().await;
+            drop(kept);
+            match is_replaced {
+                true => Some(answer(&first).await),
+                false => None,
+            }
+        };
+        let (called, _upstream) = tokio::join!(calling.run(), script);
+        assert_eq!(called.is_ok(), is_replaced, "{head}");
+    }
+}
