@@ -24,7 +24,10 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     let retries = route.retries.as_ref().map(|it| it.span);
     let mirror = route.mirror.as_ref().and_then(|it| it.first());
     let mirror = mirror.map(|it| it.span);
-    let fields: [(&str, Option<Span>, &str); 7] = [
+    let rewrite = route.rewrite.as_ref().map(|it| it.span);
+    let request_headers = (!route.request_headers.is_empty()).then_some(route.request_headers.span);
+    let timeout = route.upstream_timeout.as_ref().map(|it| it.span);
+    let fields: [(&str, Option<Span>, &str); 10] = [
         (
             "strip_prefix",
             strip_prefix,
@@ -38,6 +41,20 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
             },
         ),
         ("host", host, "leave it out"),
+        (
+            "rewrite",
+            rewrite,
+            match target {
+                "redirect" => "leave it out, and write `host`, `path` or `prefix` of `redirect`",
+                _ => "leave it out",
+            },
+        ),
+        (
+            "request_headers",
+            request_headers,
+            "leave it out: nobody else gets the request",
+        ),
+        ("upstream_timeout", timeout, "leave it out"),
         ("retries", retries, "leave it out"),
         (
             "mirror",

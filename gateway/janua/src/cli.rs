@@ -34,6 +34,13 @@ pub(crate) enum Command {
     /// Reads the file and everything it refers to, loads and configures every
     /// policy, and binds no socket.
     Check(Check),
+    /// Show the sites and routes of a configuration in the order in which they are tried
+    ///
+    /// Of a request the site is chosen by its host, and the first route in this order whose
+    /// path, methods and conditions match. A route that no request reaches is marked. Reads
+    /// the file alone; values of conditions may be secrets, and are not shown without
+    /// --show-values.
+    Routes(Routes),
     /// Make the running gateway reload its configuration
     ///
     /// Waits until the new configuration is live. If it is refused, all its
@@ -91,6 +98,19 @@ pub(crate) struct Check {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "janua.toml")]
     pub(crate) config: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Routes {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", default_value = "janua.toml")]
+    pub(crate) config: PathBuf,
+    /// Show the values of conditions on header fields and query parameters
+    #[arg(long)]
+    pub(crate) show_values: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ mod inspect;
 mod reach;
 mod reference;
 mod reload;
+mod routes;
 mod run;
 mod schema;
 mod status;
@@ -45,6 +46,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
     let (outcome, json) = match command {
         Command::Run(run) => (run::run(run), false),
         Command::Check(check) => (check::check(&check.config), check.json),
+        Command::Routes(routes) => (routes::routes(&routes), routes.json),
         Command::Reload(reach) => (reload::reload(&reach), reach.json),
         Command::Status(reach) => (status::status(&reach), reach.json),
         Command::Certs(certs) => match certs.command {

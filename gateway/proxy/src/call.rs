@@ -79,6 +79,7 @@ pub(crate) async fn call(
         let mut open = search.next_connection(call, attempts).await?;
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
+        caller.deadline.begin_attempt(call.course.try_timeout);
         let failure = match exchange_heads(
             call,
             caller,
@@ -226,12 +227,19 @@ async fn exchange_heads(
         Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
         Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => Err(failure),
         Raced::Elapsed { capped: true } => Err(Kind::WholeTimeout.into()),
+        Raced::Elapsed { .. } if caller.deadline.ends_attempt() => Err(attempt_over()),
         Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
             Kind::RequestTimeout,
             "no progress with the request body",
         )),
         Raced::Elapsed { .. } => Err(Kind::ResponseTimeout.into()),
     }
+}
+
+/// The failure of an attempt that has taken too long.
+pub(crate) fn attempt_over() -> Failure {
+    let words = "the attempt took longer than `upstream_timeout`";
+    Failure::with(Kind::ResponseTimeout, words)
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 //! each with its place in the file.
 
 mod choices;
+mod edits;
 mod inputs;
 mod listeners;
+mod order;
 mod targets;
 mod tls;
 mod upstreams;
@@ -22,15 +24,18 @@ use janua_wasm::{Input, Phase, Plan, Policy, Prepared};
 
 use crate::estate::Estate;
 use crate::hidden_query::HiddenQuery;
+use crate::location::{Location, Origin, Port, Scheme};
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
 use crate::provision::{Bundled, Provision, Provisioned};
-use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Terms, Use};
+use crate::snapshot::{Redirect, Route, Site, Snapshot, Terms, Use};
 use crate::stats::RouteStats;
+use crate::template::{Part, Template};
 use choices::Place;
 use targets::{compression, fingerprint};
 
 pub use listeners::shadowed_routes;
+pub use order::{OrderedRoute, OrderedSite, routing_order};
 
 /// The field that marks the copies that mirrors get.
 pub(crate) const MIRROR_FIELD: &str = "x-janua-mirror";
@@ -182,17 +187,21 @@ impl Compiler<'_, '_> {
         let redirect = site.redirect_http.on()?;
         let first = site.hosts.first().map(|host| host.value.to_string());
         let host = match redirect.to.value {
-            config::RedirectHost::First => LocationPart::Literal(first?.into()),
-            config::RedirectHost::Host => LocationPart::Host,
+            config::RedirectHost::First => Part::Literal(first?.into_bytes().into()),
+            config::RedirectHost::Host => Part::Input(Input::OriginalHost),
         };
-        let mut to = vec![LocationPart::Literal("https://".into()), host];
-        if let Some(port) = self.https_port(site) {
-            to.push(LocationPart::Literal(format!(":{port}").into()));
-        }
-        to.extend([LocationPart::Path, LocationPart::Query]);
+        let port = self.https_port(site);
         Some(Redirect {
             status: redirect.code.0,
-            to: to.into(),
+            to: Location {
+                origin: Some(Origin {
+                    scheme: Scheme::Https,
+                    host: Template::new([host]),
+                    port: port.map_or(Port::Implied, Port::Number),
+                }),
+                prefix: None,
+                rest: Template::new([Input::Path, Input::Query].map(Part::Input)),
+            },
         })
     }
 
@@ -222,6 +231,7 @@ impl Compiler<'_, '_> {
         site_name: &Arc<str>,
         owned: &Owned,
     ) -> Route {
+        self.check_edits(site, route, owned);
         let label: Box<str> = route.label().into();
         let uses: Vec<Use> = site
             .policies(route)
@@ -249,6 +259,8 @@ impl Compiler<'_, '_> {
             target: self.target(&place, route),
             choices: self.choices(&place, route, &declared),
             mirrors: self.mirrors(&place, route),
+            request_head: edits::head_edits(&route.request_headers),
+            response_head: edits::head_edits(&route.response_headers),
             caches: site.cache(route),
             asks_missing: route.missing.value,
             translates_grpc_web: route.grpc_web.value,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exchange::Matched;
-use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
+use crate::snapshot::{Forwarding, HostField, LocalUpstream, Mirror, To};
 
 /// Where and how a request is sent.
 #[derive(Clone)]
@@ -15,10 +15,46 @@ pub(crate) struct Course {
     /// See [`To::cache_scope`].
     pub(crate) cache_scope: [u8; 8],
     pub(crate) host: HostField,
-    pub(crate) strip_prefix: Option<Arc<str>>,
+    pub(crate) path: UpstreamPath,
     /// The most endpoints that are tried.
     pub(crate) attempts: usize,
+    /// See [`To::try_timeout`].
+    pub(crate) try_timeout: Option<Duration>,
     pub(crate) idle_timeout: Duration,
+}
+
+/// The path that an upstream gets.
+#[derive(Clone, Debug)]
+pub(crate) enum UpstreamPath {
+    /// That of the request.
+    Routed,
+    /// That without this prefix.
+    Stripped(Arc<str>),
+    /// This one, in its normal form.
+    Rewritten(Arc<[u8]>),
+}
+
+impl UpstreamPath {
+    /// The path of a request to the upstream, by the path of the client's request.
+    pub(crate) fn of<'a>(&'a self, path: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Routed => path,
+            Self::Stripped(prefix) => strip(path, Some(prefix)),
+            Self::Rewritten(path) => path,
+        }
+    }
+}
+
+/// The path without the prefix that the route strips. It always begins with a
+/// slash.
+pub(crate) fn strip<'a>(path: &'a [u8], prefix: Option<&str>) -> &'a [u8] {
+    let rest = prefix.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
+    match rest {
+        Some(rest) if rest.first() == Some(&b'/') => rest,
+        Some([]) => b"/",
+        // A prefix ends at a segment: `/api` is no prefix of `/apix`.
+        Some(_) | None => path,
+    }
 }
 
 impl Course {
@@ -29,8 +65,12 @@ impl Course {
         Some(Self {
             cache_scope: to.cache_scope,
             host: to.host.clone(),
-            strip_prefix: to.strip_prefix.clone(),
+            path: match &to.strip_prefix {
+                Some(prefix) => UpstreamPath::Stripped(Arc::clone(prefix)),
+                None => UpstreamPath::Routed,
+            },
             attempts: to.attempts,
+            try_timeout: to.try_timeout,
             idle_timeout: matched
                 .route()
                 .terms
@@ -40,7 +80,43 @@ impl Course {
         })
     }
 
+    /// The course of a copy of the request, which is the same but for the upstream, and is not
+    /// tried a second time. None if the snapshot has no such upstream, which compiling it rules
+    /// out.
+    pub(crate) fn of_copy(&self, mirror: &Mirror, matched: &Matched) -> Option<Self> {
+        let upstream = matched.local.upstreams.get(mirror.upstream)?;
+        let of_route = matched.route().terms.idle_timeout;
+        Some(Self {
+            attempts: 1,
+            idle_timeout: of_route.unwrap_or(upstream.forwarding.idle_timeout),
+            upstream: Rc::clone(upstream),
+            ..self.clone()
+        })
+    }
+
     pub(crate) fn forwarding(&self) -> &Forwarding {
         &self.upstream.forwarding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::strip;
+
+    #[test]
+    fn prefixes() {
+        for (path, prefix, expected) in [
+            ("/api/x", Some("/api"), "/x"),
+            ("/api/x", Some("/api/"), "/x"),
+            ("/api", Some("/api"), "/"),
+            ("/api/", Some("/api"), "/"),
+            ("/apix", Some("/api"), "/apix"),
+            ("/x", Some("/api"), "/x"),
+            ("/x", None, "/x"),
+            ("/x", Some("/"), "/x"),
+        ] {
+            let rest = strip(path.as_bytes(), prefix);
+            assert_eq!(rest, expected.as_bytes(), "{path} {prefix:?}");
+        }
     }
 }

@@ -31,13 +31,17 @@ use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerP
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
+use crate::head_edits::HeadEdits;
 use crate::hidden_query::HiddenQuery;
 use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
+use crate::location::Location;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
+use crate::prefix::PrefixEdit;
 use crate::stats::{ChoiceStats, Configured, MirrorStats, RouteStats, UpstreamStats};
 use crate::sticky::Sticky;
+use crate::template::Template;
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
 
@@ -245,6 +249,10 @@ pub(crate) struct Route {
     pub(crate) choices: Choices,
     /// Who gets copies of the requests that are sent to an upstream.
     pub(crate) mirrors: Box<[Arc<Mirror>]>,
+    /// Edits of the head that the target gets, after those of policies.
+    pub(crate) request_head: Option<Box<HeadEdits>>,
+    /// Edits of the head that the client gets, after those of policies.
+    pub(crate) response_head: Option<Box<HeadEdits>>,
     /// Responses are stored in the shared cache.
     pub(crate) caches: bool,
     /// On a 404 of the upstream, policies may choose another path (phase `missing`).
@@ -302,10 +310,7 @@ pub(crate) enum Target {
     Split(Split),
     Files(Tree),
     Respond(Fixed),
-    Redirect {
-        status: u16,
-        to: Box<[LocationPart]>,
-    },
+    Redirect(Redirect),
 }
 
 /// Files below a directory.
@@ -320,7 +325,7 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 pub(crate) struct To {
     /// A digest of all settings that shape the stored response: the upstream, its `Host`,
-    /// the stripped prefix, and the policies of the phase `fetched`. It is part of the
+    /// how path and head are edited, and the policies of the phase `fetched`. It is part of the
     /// cache key, so that routes that differ in them share no stored response. It does not
     /// depend on the names of routes, so that renaming one keeps what is stored.
     pub(crate) cache_scope: [u8; 8],
@@ -329,10 +334,36 @@ pub(crate) struct To {
     pub(crate) host: HostField,
     /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
+    /// What is computed for each request; none if nothing is.
+    pub(crate) rewrite: Option<Box<Rewrite>>,
     /// The most endpoints that are tried.
     pub(crate) attempts: usize,
     /// Counts its requests, if it is one of several.
     pub(crate) stats: Option<ChoiceStats>,
+    /// The longest time of an attempt, from when the request is being sent to the last byte of
+    /// the response.
+    pub(crate) try_timeout: Option<Duration>,
+}
+
+/// A host and a path for an upstream that are computed for each request.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) host: Option<RewrittenHost>,
+    pub(crate) path: Option<PathEdit>,
+}
+
+/// A `Host` that is made of inputs.
+#[derive(Debug)]
+pub(crate) struct RewrittenHost {
+    pub(crate) host: Template,
+    pub(crate) port: Option<u16>,
+}
+
+/// How the path for an upstream is made of that of the request.
+#[derive(Debug)]
+pub(crate) enum PathEdit {
+    Template(Template),
+    Prefix(PrefixEdit),
 }
 
 /// The `Host` that an upstream gets.
@@ -405,7 +436,8 @@ impl Choices {
 /// An upstream that gets copies of requests.
 #[derive(Debug)]
 pub(crate) struct Mirror {
-    pub(crate) to: To,
+    /// The index of the upstream in the snapshot.
+    pub(crate) upstream: usize,
     /// A request is copied if a random number is not above this one.
     pub(crate) up_to: u64,
     /// The largest body that is copied, in bytes.
@@ -430,18 +462,7 @@ pub(crate) struct Fixed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
     pub(crate) status: u16,
-    pub(crate) to: Box<[LocationPart]>,
-}
-
-/// A part of a redirect's `Location`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LocationPart {
-    Literal(Box<str>),
-    Scheme,
-    Host,
-    Path,
-    /// With its `?`; empty if there is none.
-    Query,
+    pub(crate) to: Location,
 }
 
 /// An upstream and how requests are sent to it.

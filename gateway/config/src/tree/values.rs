@@ -10,11 +10,12 @@ use crate::acme_directory::Directory;
 use crate::acme_dns::Resolver;
 use crate::acme_dns_provider::DnsProvider;
 use crate::acme_eab::EabKey;
+use crate::address::{Address, HostTemplate, PathTemplate};
 use crate::balance::CookieName;
 use crate::compression::{CompressionLevel, MediaType};
 use crate::event_webhook::EventText;
 use crate::files::{FilesRoot, Glob, IndexName};
-use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
+use crate::header::{FieldName, HeaderList, HeaderMatches, Method};
 use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
@@ -27,11 +28,13 @@ use crate::network::Network;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
+use crate::redirect::RedirectCode;
 use crate::request_input::RequestInput;
+use crate::rewrite::PathPrefix;
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
-use crate::target::{RedirectCode, Status, Template, TemplatePart};
+use crate::target::Status;
 use crate::units::{FileMode, Percent, Size};
 use crate::upstream::EndpointAddress;
 use crate::upstream_tls::ServerName;
@@ -55,6 +58,7 @@ macro_rules! shown {
 shown! {
     String: |text| text;
     bool: |value| value;
+    u16: |number| number;
     u32: |number| number;
     NonZeroU32: |number| number;
     PathBuf: |path| path.display();
@@ -84,7 +88,10 @@ shown! {
     HostPattern: |host| host;
     Status: |status| status.0;
     RedirectCode: |code| code.0;
-    Template: |template| template_text(template);
+    Address: |address| address.as_str();
+    HostTemplate: |host| host.as_str();
+    PathTemplate: |path| path.as_str();
+    PathPrefix: |prefix| prefix.as_str();
     EndpointAddress: |address| address;
     CookieName: |name| name.as_str();
     RequestInput: |input| input;
@@ -132,18 +139,15 @@ impl ToTree for HeaderList {
 /// itself.
 impl ToTree for HeaderMatches {
     fn to_tree(&self) -> Tree {
-        let test = |test: &HeaderTest| {
-            Tree::Secret(match test {
-                HeaderTest::Equals(value) => format!("= {value}"),
-                HeaderTest::Present => "present".to_owned(),
-                HeaderTest::Absent => "absent".to_owned(),
-                HeaderTest::Regex(expression) => format!("~ {expression}"),
-            })
-        };
         let fields = self.0.iter();
         Tree::Table(
             fields
-                .map(|header| (header.name.as_str().to_owned(), test(&header.test)))
+                .map(|header| {
+                    (
+                        header.name.as_str().to_owned(),
+                        Tree::Secret(header.test.to_string()),
+                    )
+                })
                 .collect(),
         )
     }
@@ -326,17 +330,6 @@ fn upstream_host(host: &UpstreamHost) -> String {
         UpstreamHost::Upstream => "upstream".to_owned(),
         UpstreamHost::Literal(host) => host.clone(),
     }
-}
-
-fn template_text(template: &Template) -> String {
-    let part = |part: &TemplatePart| match part {
-        TemplatePart::Literal(text) => text.replace('$', "$$"),
-        TemplatePart::Scheme => "{scheme}".to_owned(),
-        TemplatePart::Host => "{host}".to_owned(),
-        TemplatePart::Path => "{path}".to_owned(),
-        TemplatePart::Query => "{query}".to_owned(),
-    };
-    template.0.iter().map(part).collect()
 }
 
 #[cfg(test)]

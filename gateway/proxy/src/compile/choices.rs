@@ -140,11 +140,8 @@ impl Compiler<'_, '_> {
                 mirrors.find(|known| known.stats.upstream() == name)
             });
             Arc::new(Mirror {
-                to: To {
-                    // A copy that fails is not sent again.
-                    attempts: 1,
-                    ..self.upstream(route, name, &Own::default())
-                },
+                // The file model has verified that the upstream exists.
+                upstream: self.places.get(name).copied().unwrap_or_default(),
                 up_to: up_to(mirror.share()),
                 body: super::bytes(&mirror.body),
                 timeout: mirror.timeout.value,
