@@ -141,11 +141,10 @@ impl Compiler<'_, '_> {
                 mirrors.find(|known| known.stats.upstream() == name)
             });
             Arc::new(Mirror {
-                to: To {
-                    // A copy that fails is not sent again, and waits for no endpoint.
-                    retries: upstream.map(|upstream| retries::once(upstream)),
-                    ..self.upstream(route, name, &Own::default())
-                },
+                // The file model has verified that the upstream exists.
+                upstream: self.places.get(name).copied().unwrap_or_default(),
+                // A copy that fails is not sent again, and waits for no endpoint.
+                retries: upstream.map(|upstream| retries::once(upstream)),
                 up_to: up_to(mirror.share()),
                 body: super::bytes(&mirror.body),
                 timeout: mirror.timeout.value,
