@@ -136,7 +136,7 @@ fn address(text: &str) -> Result<Address, Refusal> {
         ));
     }
     no_backslash(text)?;
-    let mut parts = Template::parse(text)?.into_parts();
+    let mut parts = of_request(text)?.into_parts();
     let scheme = scheme(&mut parts);
     let Some(scheme) = scheme else {
         return match parts.first() {
@@ -195,6 +195,18 @@ fn no_backslash(text: &str) -> Result<(), Refusal> {
             "write `/`, or `%5C` for a backslash that is meant".to_owned(),
         )),
         false => Ok(()),
+    }
+}
+
+/// Parses text whose inputs are those of a request.
+fn of_request(text: &str) -> Result<Template, Refusal> {
+    let template = Template::parse(text)?;
+    match template.inputs().find(|input| input.is_of_response()) {
+        Some(input) => Err((
+            format!("`{{{input}}}` is not known before there is a response"),
+            "leave it out".to_owned(),
+        )),
+        None => Ok(template),
     }
 }
 
@@ -257,7 +269,7 @@ fn split_host(parts: Vec<TemplatePart>) -> (Vec<TemplatePart>, Vec<TemplatePart>
 
 /// Parses a host, or returns an error message and advice.
 fn host(text: &str) -> Result<HostTemplate, Refusal> {
-    let parts = Template::parse(text)?.into_parts();
+    let parts = of_request(text)?.into_parts();
     host_of(text, parts)
 }
 
@@ -353,7 +365,7 @@ fn path(text: &str) -> Result<PathTemplate, Refusal> {
             "write the path without them".to_owned(),
         ));
     }
-    let template = Template::parse(text)?;
+    let template = of_request(text)?;
     if !template.parts().first().is_some_and(begins_path) {
         return Err((
             format!("`{text}`: a path begins with `/`"),
