@@ -139,7 +139,13 @@ async fn the_table_of_routes() {
     assert_eq!(serde_json::json!(hosts), expected);
     let shop = sites[0]["routes"].as_array().unwrap();
     let paths: Vec<_> = shop.iter().map(|route| route["path"].as_str()).collect();
-    let expected = [Some("= /old"), Some("*.js"), Some("/api"), Some("/"), Some("/")];
+    let expected = [
+        Some("= /old"),
+        Some("*.js"),
+        Some("/api"),
+        Some("/"),
+        Some("/"),
+    ];
     assert_eq!(paths, expected);
     // Each place is the line of the route in the file.
     let line = |needle: &str| {
@@ -152,7 +158,10 @@ async fn the_table_of_routes() {
     assert_eq!(shop[2]["policies"], serde_json::json!(["named"]));
     assert_eq!(shop[4]["where"], line("methods = [\"POST\"]"));
     assert_eq!(shop[4]["shadowed_by"], line("rewrite"));
-    assert_eq!(shop[0]["target"]["to"], "redirect 302 host new.example, path /new");
+    assert_eq!(
+        shop[0]["target"]["to"],
+        "redirect 302 host new.example, path /new"
+    );
 
     let ran = run(folder.path(), &["routes"]).await;
     let page = &ran.stdout;

@@ -20,19 +20,35 @@ async fn parts_of_the_address() {
         ("\"/scheme\"", "scheme = \"https\", status = 301"),
         ("\"/host\"", "host = \"new.example\", status = 307"),
         ("\"/port\"", "port = 8443"),
-        ("\"/default\"", "scheme = \"https\", port = 443, status = 308"),
+        (
+            "\"/default\"",
+            "scheme = \"https\", port = 443, status = 308",
+        ),
         ("\"/odd\"", "scheme = \"http\", port = 443"),
         ("\"/path\"", "path = \"/new\", status = 303"),
         ("\"/prefix\"", "prefix = \"/v2\""),
         ("\"/gone/\"", "prefix = \"/\", host = \"www.{host}\""),
-        ("\"/all\"", "scheme = \"https\", host = \"a.test\", port = 1, path = \"/x{path}\""),
+        (
+            "\"/all\"",
+            "scheme = \"https\", host = \"a.test\", port = 1, path = \"/x{path}\"",
+        ),
         ("\"/user\"", "path = \"/users/{query:id}\""),
     ])
     .await;
     for (host, target, status, location) in [
-        ("a.example", "/scheme/x?y=1", 301, "https://a.example/scheme/x?y=1"),
+        (
+            "a.example",
+            "/scheme/x?y=1",
+            301,
+            "https://a.example/scheme/x?y=1",
+        ),
         ("a.example:8080", "/scheme", 301, "https://a.example/scheme"),
-        ("a.example:8080", "/host/x", 307, "http://new.example:8080/host/x"),
+        (
+            "a.example:8080",
+            "/host/x",
+            307,
+            "http://new.example:8080/host/x",
+        ),
         ("a.example", "/host", 307, "http://new.example/host"),
         ("a.example:80", "/host", 307, "http://new.example/host"),
         ("a.example:8080", "/port", 302, "http://a.example:8443/port"),
@@ -44,10 +60,20 @@ async fn parts_of_the_address() {
         ("a.example", "/prefix/y?a=b", 302, "/v2/y?a=b"),
         ("a.example", "/prefix", 302, "/v2"),
         ("a.example", "/gone/y", 302, "http://www.a.example/y"),
-        ("a.example", "/gone//b.example", 302, "http://www.a.example/b.example"),
+        (
+            "a.example",
+            "/gone//b.example",
+            302,
+            "http://www.a.example/b.example",
+        ),
         ("[::1]:80", "/all/y?z", 302, "https://a.test:1/x/all/y?z"),
         ("[::1]:8080", "/scheme", 301, "https://[::1]/scheme"),
-        ("a.example", "/user?id=a/b%3Fc", 302, "/users/a%2Fb%3Fc?id=a/b%3Fc"),
+        (
+            "a.example",
+            "/user?id=a/b%3Fc",
+            302,
+            "/users/a%2Fb%3Fc?id=a/b%3Fc",
+        ),
     ] {
         let response = gateway.send(Request::get(target).host(host)).await;
         assert_eq!(
@@ -68,7 +94,10 @@ async fn no_redirect_leads_where_a_client_wants() {
         ("\"/to\"", "to = \"/{header:x-to}\""),
         ("\"/at\"", "to = \"/{query:to}/evil.example\""),
         ("\"/sub\"", "to = \"https://{query:t}.shop.example{path}\""),
-        ("\"/next\"", "to = \"/login?next={path}&q={query:q}&{query}\""),
+        (
+            "\"/next\"",
+            "to = \"/login?next={path}&q={query:q}&{query}\"",
+        ),
         ("\"/\"", "to = \"/{path}\""),
     ])
     .await;
@@ -93,7 +122,14 @@ async fn no_redirect_leads_where_a_client_wants() {
         assert!(location.starts_with('/'), "{target}: {location}");
         assert!(!b"/\\\t".contains(&second), "{target}: {location}");
     }
-    for value in ["/evil.example", "\\evil.example", "\t/evil.example", "//", "@", ""] {
+    for value in [
+        "/evil.example",
+        "\\evil.example",
+        "\t/evil.example",
+        "//",
+        "@",
+        "",
+    ] {
         let request = Request::get("/to").header("X-To", value);
         let response = gateway.send(request).await;
         let location = response.header("location").unwrap();
@@ -101,7 +137,10 @@ async fn no_redirect_leads_where_a_client_wants() {
         let encoded: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let response = gateway.get(&format!("/at?to={encoded}")).await;
         let location = response.header("location").unwrap();
-        assert!(location.starts_with('/') && !location.starts_with("//"), "{location}");
+        assert!(
+            location.starts_with('/') && !location.starts_with("//"),
+            "{location}"
+        );
         assert!(!location.contains(['\\', '\t']), "{location}");
     }
     for (value, status, location) in [
@@ -131,12 +170,32 @@ async fn no_redirect_leads_where_a_client_wants() {
 async fn mistakes_are_refused_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
     for (redirect, message, help) in [
-        ("to = \"https://$host{path}\"", "`$host` is not a part", "write `{host}`"),
-        ("to = \"https://{header:x}\"", "would decide which host", "`/` in front of it"),
-        ("to = \"https://{hots}/\"", "`{hots}` is not a part", "did you mean `host`?"),
+        (
+            "to = \"https://$host{path}\"",
+            "`$host` is not a part",
+            "write `{host}`",
+        ),
+        (
+            "to = \"https://{header:x}\"",
+            "would decide which host",
+            "`/` in front of it",
+        ),
+        (
+            "to = \"https://{hots}/\"",
+            "`{hots}` is not a part",
+            "did you mean `host`?",
+        ),
         ("to = \"https://{host\"", "`{` is not closed", "write `}`"),
-        ("to = \"/{status}\"", "not known before there is a response", "leave it out"),
-        ("path = \"/{variable:auth.user}\"", "no policy of this route sets", "auth"),
+        (
+            "to = \"/{status}\"",
+            "not known before there is a response",
+            "leave it out",
+        ),
+        (
+            "path = \"/{variable:auth.user}\"",
+            "no policy of this route sets",
+            "auth",
+        ),
     ] {
         let text = format!(
             "{LISTENER}[[sites]]\nhosts = [\"*\"]\n{}",
@@ -145,7 +204,11 @@ async fn mistakes_are_refused_with_their_line() {
         std::fs::write(folder.path().join("janua.toml"), text).unwrap();
         let ran = run(folder.path(), &["check"]).await;
         assert_eq!(ran.code, Some(1), "{redirect}: {ran:?}");
-        assert!(ran.stderr.contains("janua.toml:7:"), "{redirect}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("janua.toml:7:"),
+            "{redirect}: {}",
+            ran.stderr
+        );
         assert!(
             ran.stderr.contains(message) && ran.stderr.contains(help),
             "{redirect}: {}",

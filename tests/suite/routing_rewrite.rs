@@ -15,7 +15,10 @@ fn routes(endpoint: String) -> Proxy {
         .route("path = \"/api\"\nrewrite = { prefix = \"/v2\" }")
         .also("/root", "rewrite = { prefix = \"/\" }")
         .also("/slash/", "rewrite = { prefix = \"/v3/\" }")
-        .also("/whole", "rewrite = { path = \"/one/place\", host = \"app.internal:8080\" }")
+        .also(
+            "/whole",
+            "rewrite = { path = \"/one/place\", host = \"app.internal:8080\" }",
+        )
         .also("/below", "rewrite = { path = \"/v2/{path}\" }")
         .also(
             "/user",
@@ -35,8 +38,16 @@ const REWRITTEN: [(&str, &str, &str); 14] = [
     ("/whole/thing?x", "/one/place?x", "app.internal:8080"),
     ("/below/x", "/v2/below/x", "a.example"),
     ("/user?id=7", "/users/7/x?id=7", "blue.internal"),
-    ("/user?id=a%2Fb%3Fc", "/users/a%2Fb%3Fc/x?id=a%2Fb%3Fc", "blue.internal"),
-    ("/user?id=caf%C3%A9", "/users/caf%C3%A9/x?id=caf%C3%A9", "blue.internal"),
+    (
+        "/user?id=a%2Fb%3Fc",
+        "/users/a%2Fb%3Fc/x?id=a%2Fb%3Fc",
+        "blue.internal",
+    ),
+    (
+        "/user?id=caf%C3%A9",
+        "/users/caf%C3%A9/x?id=caf%C3%A9",
+        "blue.internal",
+    ),
     ("/user", "/users/x", "blue.internal"),
 ];
 
@@ -81,7 +92,9 @@ async fn values_that_would_lead_elsewhere_are_refused() {
         )
         .also("/raw", "rewrite = { prefix = \"/v2/\" }");
     // A prefix that is no whole segment.
-    let config = config.to_string().replace("path = \"/raw\"", "path = { prefix = \"/raw\" }");
+    let config = config
+        .to_string()
+        .replace("path = \"/raw\"", "path = { prefix = \"/raw\" }");
     let config = config.replace("prefix = \"/v2/\"", "prefix = \"/\"");
     let gateway = Gateway::start(config).await;
     let tenant = |target: &str, tenant: &str| Request::get(target).header("X-Tenant", tenant);
@@ -121,13 +134,16 @@ async fn stored_responses_are_of_what_the_upstream_got() {
         fresh().body(format!("{} {host} {number}", request.target))
     })
     .await;
-    let config = Proxy::to(upstream.endpoint()).site("cache = true").route(
-        "path = \"/x\"\nquery = { v = \"2\" }\nrewrite = { prefix = \"/v2\" }",
-    );
+    let config = Proxy::to(upstream.endpoint())
+        .site("cache = true")
+        .route("path = \"/x\"\nquery = { v = \"2\" }\nrewrite = { prefix = \"/v2\" }");
     let config = config
         .also("/x", "rewrite = { prefix = \"/v1\" }")
         .also("/t", "rewrite = { path = \"/t/{header:x-tenant}\" }")
-        .also("/h", "request_headers = { set = { x-told = \"{header:x-tenant}\" } }")
+        .also(
+            "/h",
+            "request_headers = { set = { x-told = \"{header:x-tenant}\" } }",
+        )
         .also("/m", "rewrite = { host = \"{header:x-tenant}.internal\" }");
     let gateway = Gateway::start_one_worker(config).await;
     let of = |target: &str, tenant: &str| Request::get(target).header("X-Tenant", tenant);
@@ -145,7 +161,11 @@ async fn stored_responses_are_of_what_the_upstream_got() {
         (of("/m", "red"), "/m red.internal 8"),
         (of("/m", "red"), "/m red.internal 8"),
     ] {
-        assert_eq!(body(&gateway, request.clone()).await, expected, "{request:?}");
+        assert_eq!(
+            body(&gateway, request.clone()).await,
+            expected,
+            "{request:?}"
+        );
     }
 }
 
@@ -157,7 +177,10 @@ async fn an_attempt_that_takes_too_long_is_504() {
     let gateway = Gateway::start(
         Proxy::to(upstream.endpoint())
             .route("upstream_timeout = \"300ms\"\nrequest_timeout = \"60s\"")
-            .also("/whole", "upstream_timeout = \"60s\"\nrequest_timeout = \"300ms\"")
+            .also(
+                "/whole",
+                "upstream_timeout = \"60s\"\nrequest_timeout = \"300ms\"",
+            )
             .also("/none", "upstream_timeout = \"0s\""),
     )
     .await;
@@ -204,7 +227,8 @@ async fn a_response_that_never_ends_is_aborted() {
     let config = Proxy::to(upstream.endpoint()).route("upstream_timeout = \"500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    wire.send("GET /endless HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+    wire.send("GET /endless HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        .await;
     assert!(wire.try_receive("GET").await.is_err(), "it is not complete");
     let line = gateway.log_line("/endless").await;
     assert_eq!(line["failure"], "response_timeout", "{line}");
