@@ -136,7 +136,7 @@ fn address(text: &str) -> Result<Address, Refusal> {
         ));
     }
     no_backslash(text)?;
-    let mut parts = Template::parse(text)?.into_parts();
+    let mut parts = of_request(text)?.into_parts();
     let scheme = scheme(&mut parts);
     let Some(scheme) = scheme else {
         return match parts.first() {
@@ -198,6 +198,20 @@ fn no_backslash(text: &str) -> Result<(), Refusal> {
     }
 }
 
+/// Parses text whose inputs are those of a request.
+fn of_request(text: &str) -> Result<Template, Refusal> {
+    let template = Template::parse(text)?;
+    let mut of_response = template.inputs().filter(|input| input.is_of_response());
+    if let Some(input) = of_response.next() {
+        return Err((
+            format!("`{{{input}}}` is not known before there is a response"),
+            "leave it out".to_owned(),
+        ));
+    }
+    drop(of_response);
+    Ok(template)
+}
+
 fn begins_path(part: &TemplatePart) -> bool {
     match part {
         TemplatePart::Literal(text) => text.starts_with('/'),
@@ -257,7 +271,7 @@ fn split_host(parts: Vec<TemplatePart>) -> (Vec<TemplatePart>, Vec<TemplatePart>
 
 /// Parses a host, or returns an error message and advice.
 fn host(text: &str) -> Result<HostTemplate, Refusal> {
-    let parts = Template::parse(text)?.into_parts();
+    let parts = of_request(text)?.into_parts();
     host_of(text, parts)
 }
 
@@ -353,7 +367,7 @@ fn path(text: &str) -> Result<PathTemplate, Refusal> {
             "write the path without them".to_owned(),
         ));
     }
-    let template = Template::parse(text)?;
+    let template = of_request(text)?;
     if !template.parts().first().is_some_and(begins_path) {
         return Err((
             format!("`{text}`: a path begins with `/`"),

@@ -108,6 +108,11 @@ impl<'s> Decoder<'s> {
         self.diagnostics.push(diagnostic);
     }
 
+    /// Whether an error was found within a table that is written in braces.
+    pub(crate) fn has_fault_in(&self, table: Span) -> bool {
+        self.diagnostics.iter().any(|found| found.is_within(table))
+    }
+
     /// Records an error and returns none, for use as the result of a decoder.
     pub(crate) fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
         self.push(diagnostic);

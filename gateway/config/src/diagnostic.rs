@@ -48,6 +48,12 @@ impl Diagnostic {
         Self::new(Severity::Warning, Place::Span(span), message.into())
     }
 
+    /// Whether its place is within a span.
+    pub(crate) fn is_within(&self, outer: Span) -> bool {
+        matches!(self.place, Place::Span(span) if span.source == outer.source
+            && outer.start <= span.start && span.end <= outer.end)
+    }
+
     /// An error about a whole file, such as one that cannot be read.
     pub fn file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, Place::File(path.into()), message.into())

@@ -81,6 +81,7 @@ impl Redirect {
 }
 
 fn parts(redirect: &Redirect, decoder: &mut Decoder<'_>) {
+    let is_faulty = decoder.has_fault_in(redirect.span);
     let mut refuse = |fault: Diagnostic| decoder.push(fault);
     match &redirect.to {
         Some(to) => {
@@ -93,7 +94,8 @@ fn parts(redirect: &Redirect, decoder: &mut Decoder<'_>) {
                 );
             }
         }
-        None if redirect.parts().next().is_none() => refuse(
+        // What is given may be what has a fault.
+        None if redirect.parts().next().is_none() && !is_faulty => refuse(
             Diagnostic::error(redirect.span, "the redirect leads to where it comes from").help(
                 "add `to = \"https://www.example.com{path}{query}\"`, or one of `scheme`, `host`, \
                  `port`, `path`, `prefix`",

@@ -57,7 +57,9 @@ fn one_path(rewrite: &Rewrite, decoder: &mut Decoder<'_>) {
                 .help("keep one of them"),
         );
     }
-    if rewrite.host.is_none() && rewrite.path.is_none() && rewrite.prefix.is_none() {
+    let is_empty = rewrite.host.is_none() && rewrite.path.is_none() && rewrite.prefix.is_none();
+    // What is given may be what has a fault.
+    if is_empty && !decoder.has_fault_in(rewrite.span) {
         decoder.push(
             Diagnostic::error(rewrite.span, "`rewrite` changes nothing")
                 .help("give `host`, `path` or `prefix`, or leave it out"),

@@ -3,7 +3,7 @@
 use crate::recorded::Recorded;
 use crate::targets::{
     accept_encoding, cache_control, chunked, dns_query, grpc_web, h2, hpack, path, proxy_header,
-    request_head, response_head,
+    request_head, response_head, url,
 };
 
 /// A function that takes any bytes, and what helps to find interesting ones.
@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: [Target; 11] = [
+pub const ALL: [Target; 12] = [
     Target {
         name: "request_head",
         run: request_head::run,
@@ -85,6 +85,12 @@ pub const ALL: [Target; 11] = [
         name: "grpc_web",
         run: grpc_web::run,
         words: grpc_web::WORDS,
+        recorded: None,
+    },
+    Target {
+        name: "url",
+        run: url::run,
+        words: url::WORDS,
         recorded: None,
     },
 ];

@@ -12,6 +12,7 @@ pub(crate) mod path;
 pub(crate) mod proxy_header;
 pub(crate) mod request_head;
 pub(crate) mod response_head;
+pub(crate) mod url;
 
 use janua_http::{Fields, fields};
 

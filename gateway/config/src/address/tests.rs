@@ -92,6 +92,7 @@ fn an_input_does_not_decide_where_an_address_leads() {
         ("www.example.com/x", "neither an address", "www.example"),
         ("javascript:alert(1)", "neither an address", "www.example"),
         ("https://{host", "not closed", "write `}`"),
+        ("/{status}", "before there is a response", "leave it out"),
         ("", "not an address", "write an address"),
         ("/a b", "not an address", "without spaces"),
     ] {

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
-    Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
-    Encoding, EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, HeaderTest, Hedge,
-    HiddenDots, HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse,
-    PanicThreshold, PathPattern, ProxyVersion, Rate, RedirectHost, RequestInput, Resolve,
-    RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion,
-    Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
+    AccessFormat, AccessPath, Acme, AddressScheme, Balance, Certificate, Challenge, CheckKind,
+    ClientAuthMode, Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey,
+    EncodedSlash, Encoding, EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, Hedge,
+    HiddenDots, HostPattern, Input, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse,
+    PanicThreshold, PathPattern, PlainInput, ProxyVersion, Rate, RedirectHost, RedirectScheme,
+    RequestInput, Resolve, RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target,
+    TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, ValueTest, WebhookBody,
+    WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -689,10 +690,10 @@ fn route() {
         let found = tests.find(|test| test.name.as_str() == name).unwrap();
         found.test.value.clone()
     };
-    assert_eq!(test("x-canary"), HeaderTest::Equals("1".to_owned()));
-    assert_eq!(test("x-any"), HeaderTest::Present);
-    assert_eq!(test("x-none"), HeaderTest::Absent);
-    assert_eq!(test("x-re"), HeaderTest::Regex("^a".to_owned()));
+    assert_eq!(test("x-canary"), ValueTest::Equals("1".to_owned()));
+    assert_eq!(test("x-any"), ValueTest::Present);
+    assert_eq!(test("x-none"), ValueTest::Absent);
+    assert_eq!(test("x-re"), ValueTest::Regex("^a".to_owned()));
     assert!(matches!(&route.target, Target::Upstream(name) if name.as_str() == "sales"));
     assert_eq!(**route.strip_prefix.as_ref().unwrap(), "/api");
     assert_eq!(*route.host, UpstreamHost::Upstream);
@@ -712,7 +713,7 @@ fn route() {
 #[test]
 fn split_and_mirrors() {
     let config = full();
-    let route = &config.sites[0].routes[8];
+    let route = &config.sites[0].routes[12];
     let Target::Split(split) = &route.target else {
         panic!("{:?}", route.target);
     };
@@ -787,24 +788,72 @@ fn targets() {
     let Target::Redirect(redirect) = &routes[3].target else {
         panic!("{:?}", routes[3].target);
     };
-    assert_eq!(redirect.code.0, 308);
-    assert_eq!(
-        redirect.to.0,
-        [
-            TemplatePart::Literal("https://".to_owned()),
-            TemplatePart::Host,
-            TemplatePart::Path,
-            TemplatePart::Query,
-        ]
-    );
+    assert_eq!(redirect.status(), 308);
+    let to = redirect.to.as_ref().unwrap();
+    let origin = to.origin.as_ref().unwrap();
+    let plain = |input| TemplatePart::Input(Input::Plain(input));
+    assert_eq!(origin.scheme, AddressScheme::Https);
+    assert_eq!(origin.host.parts, [plain(PlainInput::Host)]);
+    assert_eq!(to.rest, [PlainInput::Path, PlainInput::Query].map(plain));
     let Target::Redirect(redirect) = &routes[4].target else {
         panic!("{:?}", routes[4].target);
     };
-    assert_eq!(redirect.code.0, 302);
-    assert_eq!(redirect.to.0[0], TemplatePart::Scheme);
+    assert_eq!(redirect.status(), 302);
+    let origin = redirect.to.as_ref().unwrap().origin.as_ref().unwrap();
+    assert_eq!(origin.scheme, AddressScheme::OfRequest);
     assert_eq!(
         *routes[2].host,
         UpstreamHost::Literal("app.example.com".to_owned())
+    );
+}
+
+#[test]
+fn conditions_rewrites_and_edits() {
+    let config = full();
+    let routes = &config.sites[0].routes;
+    let route = &routes[8];
+    let tests = |name: &str| {
+        let mut query = route.query.0.iter();
+        query
+            .find(|it| it.name.value == name)
+            .unwrap()
+            .test
+            .value
+            .clone()
+    };
+    assert_eq!(tests("v"), ValueTest::Equals("v2".to_owned()));
+    assert_eq!(tests("any"), ValueTest::Present);
+    assert_eq!(tests("none"), ValueTest::Absent);
+    assert_eq!(tests("re"), ValueTest::Regex("^a".to_owned()));
+    let rewrite = route.rewrite.as_ref().unwrap();
+    let host = rewrite.host.as_ref().unwrap();
+    assert_eq!((host.parts.len(), host.port), (2, Some(8080)));
+    assert_eq!(rewrite.prefix.as_ref().unwrap().as_str(), "/v2");
+    let edits = &route.request_headers;
+    assert_eq!(edits.remove[0].as_str(), "x-debug");
+    let given: Vec<&str> = edits.given().map(|name| name.as_str()).collect();
+    assert_eq!(given, ["authorization", "x-client", "x-via"]);
+    assert_eq!(edits.add.0[0].1.len(), 2);
+    let status = route.response_headers.add.0[0].1[0].inputs().next();
+    assert_eq!(status, Some(&Input::Plain(PlainInput::Status)));
+    let timeout = route.upstream_timeout.as_ref().map(|it| it.value);
+    assert_eq!(timeout, Some(Duration::from_secs(20)));
+    let path = routes[9].rewrite.as_ref().unwrap().path.as_ref().unwrap();
+    assert_eq!(path.as_str(), "/users/{query:id}{path}");
+    let Target::Redirect(redirect) = &routes[10].target else {
+        panic!("{:?}", routes[10].target);
+    };
+    assert_eq!(
+        (redirect.status(), redirect.port.as_ref().unwrap().value),
+        (303, 8443)
+    );
+    let Target::Redirect(redirect) = &routes[11].target else {
+        panic!("{:?}", routes[11].target);
+    };
+    let scheme = redirect.scheme.as_ref().map(|it| it.value);
+    assert_eq!(
+        (redirect.status(), scheme),
+        (302, Some(RedirectScheme::Http))
     );
 }
 
@@ -1106,7 +1155,10 @@ fn a_route_says_otherwise_than_its_site() {
     assert_eq!(said(1), (false, true, false));
     assert_eq!(said(2), (true, true, false));
     let translating: Vec<_> = site.routes.iter().map(|it| it.grpc_web.value).collect();
-    assert_eq!(translating, [&[false; 7][..], &[true, false]].concat());
+    assert_eq!(
+        translating,
+        [&[false; 7][..], &[true], &[false; 5]].concat()
+    );
 }
 
 #[test]
