@@ -91,6 +91,7 @@ mod http2_abuse;
 mod http2_heads;
 mod internal_headers;
 mod mirror;
+mod mirror_upgrades;
 mod observe;
 mod openssl;
 mod policies_always;

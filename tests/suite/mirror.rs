@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use janua_tests::{
     Framing, Gateway, Http2Upstream, Proxy, Received, Reply, Request, Settings, Upstream, Vacant,
-    Visit, assert_eventually, filler, is_over_http2,
+    Visit, assert_eventually, filler,
 };
-
-use crate::websocket::{ACCEPT, upgrade};
 
 /// A gateway with one worker that sends requests to one upstream, and copies of them to another
 /// one as these fields of the mirror say.
@@ -16,7 +14,7 @@ async fn gateway(app: &Upstream, shadow: &str, fields: &str) -> Gateway {
     Gateway::start_one_worker(config(app, shadow, fields)).await
 }
 
-fn config(app: &Upstream, shadow: &str, fields: &str) -> Proxy {
+pub(crate) fn config(app: &Upstream, shadow: &str, fields: &str) -> Proxy {
     Proxy::to(app.endpoint())
         .beside("shadow", shadow)
         .route(&format!(
@@ -35,7 +33,7 @@ async fn count(gateway: &Gateway, outcome: &str) -> f64 {
     metrics.sum("janua_mirror_requests_total", &labels)
 }
 
-async fn all(gateway: &Gateway) -> f64 {
+pub(crate) async fn all(gateway: &Gateway) -> f64 {
     let metrics = gateway.metrics().await;
     metrics.sum("janua_mirror_requests_total", &[])
 }
@@ -325,35 +323,6 @@ async fn a_body_that_does_not_come_in_time_is_not_copied() {
     wire.send(rest).await;
     assert_eq!(wire.receive("POST").await.text(), "app");
     assert_eq!(shadow.only_request().target, "/other");
-}
-
-#[tokio::test]
-async fn requests_for_another_protocol_are_not_copied() {
-    // This client of HTTP/2 upgrades nothing.
-    if is_over_http2() {
-        return;
-    }
-    let app = Upstream::raw(|mut visit: Visit| async move {
-        while let Ok(request) = visit.request().await {
-            if request.header("upgrade").is_some() {
-                visit.wire.send(ACCEPT).await;
-                return visit.wire.echo().await;
-            }
-            visit.wire.send(Reply::ok("app").to_bytes("GET")).await;
-        }
-    })
-    .await;
-    let shadow = Upstream::always(Reply::ok("x")).await;
-    let gateway = gateway(&app, &shadow.endpoint(), "").await;
-    let mut wire = gateway.connect().await;
-    wire.send(upgrade("/ws").to_bytes()).await;
-    assert_eq!(wire.receive("GET").await.status, 101);
-    wire.send("ping").await;
-    assert_eq!(wire.take(4).await.unwrap(), b"ping");
-    assert_eq!(gateway.get("/plain").await.text(), "app");
-    assert_eventually!(shadow.request_count() == 1);
-    assert_eq!(shadow.only_request().target, "/plain");
-    assert_eq!(all(&gateway).await, 1.0);
 }
 
 /// What the cache answers is not sent to an upstream, and so it is not copied.
