@@ -201,13 +201,13 @@ fn no_backslash(text: &str) -> Result<(), Refusal> {
 /// Parses text whose inputs are those of a request.
 fn of_request(text: &str) -> Result<Template, Refusal> {
     let template = Template::parse(text)?;
-    match template.inputs().find(|input| input.is_of_response()) {
-        Some(input) => Err((
+    if let Some(input) = template.inputs().find(|input| input.is_of_response()) {
+        return Err((
             format!("`{{{input}}}` is not known before there is a response"),
             "leave it out".to_owned(),
-        )),
-        None => Ok(template),
+        ));
     }
+    Ok(template)
 }
 
 fn begins_path(part: &TemplatePart) -> bool {
