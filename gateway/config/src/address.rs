@@ -201,12 +201,14 @@ fn no_backslash(text: &str) -> Result<(), Refusal> {
 /// Parses text whose inputs are those of a request.
 fn of_request(text: &str) -> Result<Template, Refusal> {
     let template = Template::parse(text)?;
-    if let Some(input) = template.inputs().find(|input| input.is_of_response()) {
+    let mut of_response = template.inputs().filter(|input| input.is_of_response());
+    if let Some(input) = of_response.next() {
         return Err((
             format!("`{{{input}}}` is not known before there is a response"),
             "leave it out".to_owned(),
         ));
     }
+    drop(of_response);
     Ok(template)
 }
 
