@@ -230,6 +230,49 @@ async fn members_have_settings_of_their_own() {
     );
 }
 
+/// A member's statements about the host and the path replace those of the route, and its edits come
+/// after the route's. What clients get of them depends on the version that was chosen, also if it
+/// fails.
+#[tokio::test]
+async fn members_rewrite_and_edit_heads() {
+    let two = Upstream::echo().await;
+    let vacant = Vacant::refusing();
+    let split = "rewrite = { host = \"route.internal\", prefix = \"/route\" }\n\
+        request_headers = { set = { x-of = \"route\", x-route = \"1\" } }\n\
+        response_headers = { set = { x-from = \"route\" } }\n\
+        upstream = { by = \"header:x-user\", split = [\
+        { upstream = \"v1\", response_headers = { set = { x-from = \"v1\" } } }, \
+        { upstream = \"v2\", rewrite = { host = \"{header:x-user}.internal\", path = \"/v2{path}\" }, \
+        request_headers = { set = { x-of = \"v2 for {header:x-user}\" }, remove = [\"x-gone\"] }, \
+        response_headers = { set = { x-from = \"v2\" } } }] }";
+    let config = Proxy::to(two.endpoint())
+        .beside("v1", &vacant.address().to_string())
+        .beside("v2", &two.endpoint())
+        .route("path = \"/unused\"")
+        .also("/api", split);
+    let gateway = Gateway::start(config).await;
+    let mut seen = BTreeSet::new();
+    for user in users(20) {
+        let request = Request::get("/api/x")
+            .header("X-User", &user)
+            .header("X-Gone", "1");
+        let response = gateway.send(request).await;
+        seen.insert(response.status);
+        if response.status == 502 {
+            assert_eq!(response.header("x-from"), Some("v1"));
+            continue;
+        }
+        assert_eq!(response.header("x-from"), Some("v2"));
+        let got = response.json();
+        assert_eq!(got["target"], "/v2/api/x");
+        assert_eq!(got["headers"]["host"], format!("{user}.internal"));
+        assert_eq!(got["headers"]["x-of"], format!("v2 for {user}"));
+        assert_eq!(got["headers"]["x-route"], "1");
+        assert_eq!(got["headers"].get("x-gone"), None);
+    }
+    assert_eq!(seen, [200, 502].into());
+}
+
 /// A request is tried again at other endpoints of the version that was chosen, and never at
 /// another version.
 #[tokio::test]

@@ -6,7 +6,8 @@ use crate::diagnostic::Diagnostic;
 use crate::macros::table;
 use crate::path::{PathPattern, literal};
 use crate::route::Route;
-use crate::span::Spanned;
+use crate::span::{Span, Spanned};
+use crate::target::Target;
 
 table! {
     /// How the host and the path of a request are changed for the upstream. The query stays.
@@ -69,33 +70,52 @@ fn one_path(rewrite: &Rewrite, decoder: &mut Decoder<'_>) {
 
 /// Refuses what says the same as `strip_prefix` and `host` of the route.
 pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
-    let Some(rewrite) = &route.rewrite else {
-        return;
+    if let Some(rewrite) = &route.rewrite {
+        // The position of a default is its table.
+        let host = Some(route.host.span).filter(|span| *span != route.span);
+        rewrite.check_beside(route.strip_prefix.as_ref(), host, decoder);
+    }
+    let of_members = match &route.target {
+        Target::Split(split) => Some(&split.split),
+        _ => None,
     };
-    let path = rewrite.path.as_ref().map(|it| ("path", it.span));
-    let prefix = rewrite.prefix.as_ref().map(|it| ("prefix", it.span));
-    if let (Some((name, span)), Some(strip)) = (path.or(prefix), &route.strip_prefix) {
-        decoder.push(
-            Diagnostic::error(
-                span,
-                format!("`strip_prefix` and `{name}` of `rewrite` both say the path"),
-            )
-            .note(strip.span, "the other one")
-            .help("keep one of them: `strip_prefix` is short for `prefix = \"/\"`"),
-        );
+    let of_members = of_members.into_iter().flat_map(|members| members.iter());
+    let of_members = of_members.filter_map(|member| member.rewrite.as_ref());
+    for rewrite in route.rewrite.iter().chain(of_members) {
+        if let Some(prefix) = &rewrite.prefix {
+            check_prefix(prefix, route, decoder);
+        }
     }
-    // The position of a default is its table.
-    if let Some(host) = &rewrite.host
-        && route.host.span != route.span
-    {
-        decoder.push(
-            Diagnostic::error(host.span, "`host` of the route says the host too")
-                .note(route.host.span, "the other one")
-                .help("keep one of them"),
-        );
-    }
-    if let Some(prefix) = &rewrite.prefix {
-        check_prefix(prefix, route, decoder);
+}
+
+impl Rewrite {
+    /// Refuses what says the same as `strip_prefix` or `host` beside it, which is given at this
+    /// position.
+    pub(crate) fn check_beside(
+        &self,
+        strip_prefix: Option<&Spanned<String>>,
+        beside: Option<Span>,
+        decoder: &mut Decoder<'_>,
+    ) {
+        let path = self.path.as_ref().map(|it| ("path", it.span));
+        let prefix = self.prefix.as_ref().map(|it| ("prefix", it.span));
+        if let (Some((name, span)), Some(strip)) = (path.or(prefix), strip_prefix) {
+            decoder.push(
+                Diagnostic::error(
+                    span,
+                    format!("`strip_prefix` and `{name}` of `rewrite` both say the path"),
+                )
+                .note(strip.span, "the other one")
+                .help("keep one of them: `strip_prefix` is short for `prefix = \"/\"`"),
+            );
+        }
+        if let (Some(host), Some(beside)) = (&self.host, beside) {
+            decoder.push(
+                Diagnostic::error(host.span, "`host` beside `rewrite` says the host too")
+                    .note(beside, "the other one")
+                    .help("keep one of them"),
+            );
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! `upstream = { split = [...] }` of a route: requests are divided among upstreams.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::header_edits::HeaderEdits;
 use crate::list::NonEmpty;
 use crate::macros::table;
 use crate::names::UpstreamName;
 use crate::reference::FieldDoc;
 use crate::request_input::RequestInput;
+use crate::rewrite::Rewrite;
 use crate::route::{UpstreamHost, check_prefix};
 use crate::span::Spanned;
 
@@ -44,6 +47,15 @@ table! {
         host: Option<Spanned<UpstreamHost>> = optional("as the route says");
         /// A prefix that is removed from the path for this upstream.
         strip_prefix: Option<Spanned<String>> = optional("as the route says");
+        /// Another host or path for this upstream, in place of what the route says about them.
+        rewrite: Option<Rewrite> = optional("as the route says");
+        /// Edits of the header fields that this upstream gets, after those of the route.
+        request_headers: HeaderEdits = default("{}");
+        /// Edits of the header fields that clients get whose requests go to this upstream, after
+        /// those of the route.
+        response_headers: HeaderEdits = default("{}");
+        /// The time limit of each attempt at this upstream, as that of the route. `0s`: no limit.
+        upstream_timeout: Option<Spanned<Duration>> = optional("as the route says");
     }
     called "upstream" by label
     refused {
@@ -65,6 +77,11 @@ fn member(member: &SplitMember, decoder: &mut Decoder<'_>) {
     if let Some(prefix) = &member.strip_prefix {
         check_prefix(prefix, decoder);
     }
+    if let Some(rewrite) = &member.rewrite {
+        let host = member.host.as_ref().map(|host| host.span);
+        rewrite.check_beside(member.strip_prefix.as_ref(), host, decoder);
+    }
+    member.request_headers.check_request(decoder);
 }
 
 fn members(split: &Split, decoder: &mut Decoder<'_>) {

@@ -137,7 +137,10 @@ fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
         form = Form::Content(made.body.into());
         exchange.record.answered_by = Some(AnsweredBy::Policy);
     }
-    if let Some(edits) = &matched.route().response_head {
+    let route = matched.route();
+    let to = exchange.chosen.and_then(|chosen| route.to(chosen));
+    let of_upstream = to.and_then(|to| to.response_head.as_ref());
+    for edits in route.response_head.iter().chain(of_upstream) {
         let by = exchange.record.answered_by.unwrap_or(answer.by);
         exchange.edit_response(edits, by);
     }

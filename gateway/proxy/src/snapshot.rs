@@ -381,6 +381,10 @@ pub(crate) struct To {
     pub(crate) host: HostField,
     /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
+    /// Edits of the head that this upstream gets, after those of the route.
+    pub(crate) request_head: Option<Box<HeadEdits>>,
+    /// Edits of the head that the client gets, after those of the route.
+    pub(crate) response_head: Option<Box<HeadEdits>>,
     /// Counts its requests, if it is one of several.
     pub(crate) stats: Option<ChoiceStats>,
     /// How requests are repeated; none for as the upstream says.

@@ -31,6 +31,10 @@ pub(crate) async fn answer(
     match &route.target {
         Target::Upstream(_) | Target::Split(_) => {
             let to = choice::choose(exchange, matched)?;
+            // After the phase `missing` they have been made.
+            if let Some(edits) = to.request_head.as_ref().filter(|_| !exchange.was_missing) {
+                exchange.edit_request(matched, edits)?;
+            }
             let mut course = Course::new(to, matched).ok_or(Kind::Internal)?;
             receive::allow_pauses(exchange, client, &course);
             if let Some(rewrite) = &to.rewrite {

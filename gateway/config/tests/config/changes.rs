@@ -472,7 +472,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 68] = [
+const EDITS: [(&str, &str, &str); 69] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -527,11 +527,16 @@ const EDITS: [(&str, &str, &str); 68] = [
     ("sites[].hosts", "*.sales.example.com", "*.example.org"),
     ("sites[].routes", "/static/", "/moved/"),
     ("sites[].routes[].upstream", "", ""),
-    ("sites[].routes[].upstream.split", "next", "called"),
+    ("sites[].routes[].upstream.split", "next", "checked"),
     (
         "sites[].routes[].upstream.split[].upstream",
         "next",
-        "called",
+        "checked",
+    ),
+    (
+        "sites[].routes[].upstream.split[].rewrite.prefix",
+        "/found",
+        "/other",
     ),
     ("sites[].routes[].mirror[].upstream", "shadow", "called"),
     ("sites[].routes[].mirror[].fraction", "", ""),

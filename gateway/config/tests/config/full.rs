@@ -717,7 +717,7 @@ fn split_and_mirrors() {
     let Target::Split(split) = &route.target else {
         panic!("{:?}", route.target);
     };
-    let [sales, next] = &split.split.0[..] else {
+    let [sales, next, called, found] = &split.split.0[..] else {
         panic!("{:?}", split.split);
     };
     assert_eq!((sales.upstream.as_str(), sales.weight), ("sales", 95));
@@ -726,10 +726,18 @@ fn split_and_mirrors() {
     let host = UpstreamHost::Literal("next.internal".to_owned());
     assert_eq!(next.host.as_ref().unwrap().value, host);
     assert_eq!(next.strip_prefix.as_ref().unwrap().value, "/split");
+    assert_eq!(next.upstream_timeout.as_deref(), Some(&(3 * SECOND)));
+    assert_eq!(next.request_headers.given().count(), 2);
+    assert_eq!(next.response_headers.remove.len(), 1);
+    let rewrite = called.rewrite.as_ref().unwrap();
+    assert_eq!(rewrite.host.as_ref().unwrap().as_str(), "called.internal");
+    assert_eq!(rewrite.path.as_ref().unwrap().as_str(), "/called{path}");
+    let rewrite = found.rewrite.as_ref().unwrap();
+    assert_eq!(rewrite.prefix.as_ref().unwrap().as_str(), "/found");
     let by = split.by.as_ref().unwrap();
     assert_eq!(by.value, RequestInput::Cookie("user".to_owned()));
     let names: Vec<_> = route.target.upstreams().map(|it| it.as_str()).collect();
-    assert_eq!(names, ["sales", "next"]);
+    assert_eq!(names, ["sales", "next", "called", "found"]);
 
     let mirrors: Vec<_> = route.mirror.as_deref().unwrap().iter().collect();
     let shown = mirrors.iter().map(|mirror| {

@@ -5,7 +5,7 @@ use janua_http::fields::ConstantEdits;
 use janua_wasm::{Input, PrefixLengths};
 
 use super::Compiler;
-use super::targets::Own;
+use super::targets::Said;
 use crate::head_edits::HeadEdits;
 use crate::location::{Location, Origin, Port, Scheme};
 use crate::owned::Owned;
@@ -22,7 +22,9 @@ impl Compiler<'_, '_> {
         route: &config::Route,
         owned: &Owned,
     ) {
-        for name in route.request_headers.given() {
+        let of_members = members(route).map(|member| &member.request_headers);
+        let all = std::iter::once(&route.request_headers).chain(of_members);
+        for name in all.flat_map(|edits| edits.given()) {
             if owned.has(name.as_str()) {
                 self.found.push(
                     Diagnostic::error(
@@ -69,6 +71,15 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// The upstreams among which a route divides its requests, with their own settings.
+fn members(route: &config::Route) -> impl Iterator<Item = &config::SplitMember> {
+    let members = match &route.target {
+        config::Target::Split(split) => Some(&split.split),
+        _ => None,
+    };
+    members.into_iter().flat_map(|members| members.iter())
+}
+
 /// The inputs that fields and addresses of a route refer to, with the position of each.
 fn inputs(route: &config::Route) -> Vec<(config::Span, Vec<&config::Input>)> {
     fn of(parts: &[config::TemplatePart]) -> Vec<&config::Input> {
@@ -79,11 +90,18 @@ fn inputs(route: &config::Route) -> Vec<(config::Span, Vec<&config::Input>)> {
         inputs.collect()
     }
     let mut found = Vec::new();
-    let fields = route.request_headers.templates();
-    for value in fields.chain(route.response_headers.templates()) {
+    let of_members =
+        members(route).flat_map(|member| [&member.request_headers, &member.response_headers]);
+    let edits = [&route.request_headers, &route.response_headers];
+    for value in edits
+        .into_iter()
+        .chain(of_members)
+        .flat_map(|edits| edits.templates())
+    {
         found.push((value.span, of(value.parts())));
     }
-    if let Some(rewrite) = &route.rewrite {
+    let of_members = members(route).filter_map(|member| member.rewrite.as_ref());
+    for rewrite in route.rewrite.iter().chain(of_members) {
         found.extend(rewrite.host.iter().map(|it| (it.span, of(&it.parts))));
         found.extend(rewrite.path.iter().map(|it| (it.span, of(it.parts()))));
     }
@@ -187,29 +205,24 @@ pub(super) fn head_edits(edits: &config::HeaderEdits) -> Option<Box<HeadEdits>> 
     }))
 }
 
-/// The host that an upstream gets, and what is computed for each request. What the upstream has of
-/// its own on this route takes the place of the route's rewrite.
-pub(super) fn rewrite(route: &config::Route, own: &Own<'_>) -> (HostField, Option<Box<Rewrite>>) {
-    let host = match own.host.unwrap_or(&route.host.value) {
+/// The host that an upstream gets, and what is computed for each request.
+pub(super) fn rewrite(route: &config::Route, said: &Said<'_>) -> (HostField, Option<Box<Rewrite>>) {
+    let host = match said.host {
         config::UpstreamHost::Preserve => HostField::Preserve,
         config::UpstreamHost::Upstream => HostField::Endpoint,
         config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
     };
-    let Some(rewrite) = &route.rewrite else {
-        return (host, None);
-    };
-    let new_host = rewrite.host.as_ref().filter(|_| own.host.is_none());
-    let rewritten = new_host.map(|host| RewrittenHost {
+    let rewritten = said.rewritten_host.map(|host| RewrittenHost {
         host: template(&host.parts),
         port: host.port,
     });
-    let path = rewrite.path.as_ref().map(|path| template(path.parts()));
-    let prefix = rewrite.prefix.as_ref();
-    let prefix = prefix.map(|prefix| PathEdit::Prefix(prefix_edit(route, prefix)));
+    let path = said.path.map(|path| template(path.parts()));
+    let prefix = said
+        .prefix
+        .map(|prefix| PathEdit::Prefix(prefix_edit(route, prefix)));
     let path = path.map(PathEdit::Template).or(prefix);
-    let path = path.filter(|_| own.strip_prefix.is_none());
     // Text is the same for all requests.
-    let (host, rewritten) = match new_host.zip(rewritten) {
+    let (host, rewritten) = match said.rewritten_host.zip(rewritten) {
         Some((text, rewritten)) if rewritten.host.literal().is_some() => {
             (HostField::Fixed(text.as_str().into()), None)
         }

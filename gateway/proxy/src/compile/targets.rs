@@ -61,80 +61,152 @@ impl Compiler<'_, '_> {
     /// this route.
     pub(super) fn upstream(&self, route: &config::Route, name: &str, own: &Own<'_>) -> To {
         let upstream = self.config.upstreams.get(name);
-        let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
-        let strip_prefix = own.strip_prefix.or(strip_prefix);
-        let host = own.host.unwrap_or(&route.host.value);
-        let scope = cache_scope(name, host, strip_prefix, route);
-        let (host, rewrite) = edits::rewrite(route, own);
+        let said = Said::of(route, own);
+        let (host, rewrite) = edits::rewrite(route, &said);
         To {
-            cache_scope: scope,
+            cache_scope: cache_scope(route, name, &said, own),
             // The file model has verified that the upstream exists.
             upstream: self.places.get(name).copied().unwrap_or_default(),
             host,
             rewrite,
-            strip_prefix: strip_prefix.map(Into::into),
+            strip_prefix: said.strip_prefix.map(Into::into),
+            request_head: own
+                .member()
+                .and_then(|it| edits::head_edits(&it.request_headers)),
+            response_head: own
+                .member()
+                .and_then(|it| edits::head_edits(&it.response_headers)),
             stats: None,
             retries: upstream.and_then(|upstream| retries::of_route(route, upstream)),
-            upstream_timeout: route
-                .upstream_timeout
-                .as_ref()
+            upstream_timeout: own
+                .member()
+                .and_then(|member| member.upstream_timeout.as_ref())
+                .or(route.upstream_timeout.as_ref())
                 .map(|timeout| timeout.value)
                 .filter(|timeout| !timeout.is_zero()),
         }
     }
 }
 
-/// The settings that an upstream has of its own on a route, in place of the route's.
+/// The settings that an upstream has of its own on a route, as one of those among which the route
+/// divides its requests.
 #[derive(Default)]
-pub(super) struct Own<'a> {
-    pub(super) host: Option<&'a config::UpstreamHost>,
-    pub(super) strip_prefix: Option<&'a str>,
-}
+pub(super) struct Own<'a>(Option<&'a config::SplitMember>);
 
 impl<'a> Own<'a> {
     pub(super) fn of(member: &'a config::SplitMember) -> Self {
+        Self(Some(member))
+    }
+
+    fn member(&self) -> Option<&'a config::SplitMember> {
+        self.0
+    }
+}
+
+/// What is said about the host and the path that an upstream gets: by its own settings, or else by
+/// those of the route.
+pub(super) struct Said<'a> {
+    pub(super) host: &'a config::UpstreamHost,
+    pub(super) rewritten_host: Option<&'a config::HostTemplate>,
+    pub(super) strip_prefix: Option<&'a str>,
+    pub(super) path: Option<&'a config::PathTemplate>,
+    pub(super) prefix: Option<&'a config::PathPrefix>,
+}
+
+impl<'a> Said<'a> {
+    fn of(route: &'a config::Route, own: &Own<'a>) -> Self {
+        let of_route = Self::by(
+            Some(&route.host.value),
+            route.strip_prefix.as_ref(),
+            route.rewrite.as_ref(),
+        );
+        let Some(member) = own.member() else {
+            return of_route;
+        };
+        let host = member.host.as_ref().map(|host| &host.value);
+        let strip_prefix = member.strip_prefix.as_ref();
+        let of_member = Self::by(host, strip_prefix, member.rewrite.as_ref());
+        let says_host = host.is_some() || of_member.rewritten_host.is_some();
+        let says_path = of_member.strip_prefix.is_some()
+            || of_member.path.is_some()
+            || of_member.prefix.is_some();
+        let (about_host, about_path) = (
+            if says_host { &of_member } else { &of_route },
+            if says_path { &of_member } else { &of_route },
+        );
         Self {
-            host: member.host.as_ref().map(|host| &host.value),
-            strip_prefix: member.strip_prefix.as_ref().map(|prefix| prefix.as_str()),
+            host: about_host.host,
+            rewritten_host: about_host.rewritten_host,
+            strip_prefix: about_path.strip_prefix,
+            path: about_path.path,
+            prefix: about_path.prefix,
         }
+    }
+
+    fn by(
+        host: Option<&'a config::UpstreamHost>,
+        strip_prefix: Option<&'a config::Spanned<String>>,
+        rewrite: Option<&'a config::Rewrite>,
+    ) -> Self {
+        let of_host = |it: &'a config::Rewrite| it.host.as_ref().map(|host| &host.value);
+        let of_path = |it: &'a config::Rewrite| it.path.as_ref().map(|path| &path.value);
+        let of_prefix = |it: &'a config::Rewrite| it.prefix.as_ref().map(|prefix| &prefix.value);
+        Self {
+            host: host.unwrap_or(&config::UpstreamHost::Preserve),
+            rewritten_host: rewrite.and_then(of_host),
+            strip_prefix: strip_prefix.map(|prefix| prefix.as_str()),
+            path: rewrite.and_then(of_path),
+            prefix: rewrite.and_then(of_prefix),
+        }
+    }
+
+    fn rewrites(&self) -> bool {
+        self.rewritten_host.is_some() || self.path.is_some() || self.prefix.is_some()
     }
 }
 
 /// The part of the cache scope that the route itself gives. All of its inputs come from
 /// the configuration, so nobody can provoke a collision of the 64 bits.
-fn cache_scope(
-    upstream: &str,
-    host: &config::UpstreamHost,
-    strip_prefix: Option<&str>,
-    route: &config::Route,
-) -> [u8; 8] {
-    let host = match host {
+fn cache_scope(route: &config::Route, upstream: &str, said: &Said<'_>, own: &Own<'_>) -> [u8; 8] {
+    let host = match said.host {
         config::UpstreamHost::Preserve => (0, ""),
         config::UpstreamHost::Upstream => (1, ""),
         config::UpstreamHost::Literal(host) => (2, host.as_str()),
     };
-    let scope = fingerprint((upstream, host, strip_prefix));
-    let edits = &route.request_headers;
-    if route.rewrite.is_none() && edits.is_empty() {
+    let scope = fingerprint((upstream, host, said.strip_prefix));
+    let of_member = own.member().map(|member| &member.request_headers);
+    let edits = std::iter::once(&route.request_headers).chain(of_member);
+    let edits: Vec<_> = edits.filter(|edits| !edits.is_empty()).collect();
+    if !said.rewrites() && edits.is_empty() {
         return scope;
     }
-    let rewrite = route.rewrite.as_ref().map(|rewrite| {
-        let host = rewrite.host.as_ref().map(|host| host.as_str());
-        let path = rewrite.path.as_ref().map(|path| path.as_str());
-        // What it replaces follows from the path of the route.
-        let replaced = route.path.as_deref().map(config::PathPattern::to_string);
-        let prefix = rewrite.prefix.as_ref().map(|it| (it.as_str(), replaced));
-        (host, path, prefix)
-    });
-    let removed: Vec<&str> = edits.remove.iter().map(|name| name.as_str()).collect();
-    let set = edits.set.0.iter();
-    let set: Vec<_> = set.map(|(name, it)| (name.as_str(), it.as_str())).collect();
+    // What a prefix replaces follows from the path of the route.
+    let replaced = route.path.as_deref().map(config::PathPattern::to_string);
+    let rewrite = (
+        said.rewritten_host.map(|host| host.as_str()),
+        said.path.map(|path| path.as_str()),
+        said.prefix.map(|prefix| (prefix.as_str(), replaced)),
+    );
+    let edits: Vec<_> = edits.into_iter().map(written).collect();
+    fingerprint((scope, rewrite, edits))
+}
+
+/// Edits as they are written.
+fn written(edits: &config::HeaderEdits) -> impl Hash {
+    let removed = edits.remove.iter();
+    let removed: Vec<String> = removed.map(|name| name.as_str().to_owned()).collect();
     let lines = |lines: &[config::Spanned<config::Template>]| -> Vec<String> {
         lines.iter().map(|line| line.as_str().to_owned()).collect()
     };
+    let set = edits.set.0.iter();
+    let set: Vec<_> = set
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_str().to_owned()))
+        .collect();
     let add = edits.add.0.iter();
-    let add: Vec<_> = add.map(|(name, it)| (name.as_str(), lines(it))).collect();
-    fingerprint((scope, rewrite, removed, set, add))
+    let add: Vec<_> = add
+        .map(|(name, values)| (name.as_str().to_owned(), lines(values)))
+        .collect();
+    (removed, set, add)
 }
 
 pub(super) fn fingerprint(of: impl Hash) -> [u8; 8] {
