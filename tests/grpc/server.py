@@ -66,6 +66,20 @@ def remaining(request, context):
     return b"%d" % int(context.time_remaining() or 0)
 
 
+# What the health protocol answers, by the message of a request: one field, the name of a service.
+HEALTH = {
+    b"": b"\x08\x01",
+    b"\x0a\x04shop": b"\x08\x01",
+    b"\x0a\x05ill-1": b"\x08\x02",
+}
+
+
+def health(request, context):
+    if request not in HEALTH:
+        context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+    return HEALTH[request]
+
+
 METHODS = {
     "Unary": grpc.unary_unary_rpc_method_handler(unary),
     "Compressed": grpc.unary_unary_rpc_method_handler(compressed),
@@ -90,7 +104,9 @@ def listen(server, certificate=None, key=None):
 def main():
     server = grpc.server(futures.ThreadPoolExecutor(32))
     handler = grpc.method_handlers_generic_handler("test.Test", METHODS)
-    server.add_generic_rpc_handlers((handler,))
+    checks = {"Check": grpc.unary_unary_rpc_method_handler(health)}
+    checks = grpc.method_handlers_generic_handler("grpc.health.v1.Health", checks)
+    server.add_generic_rpc_handlers((handler, checks))
     port = listen(server, *sys.argv[1:])
     server.start()
     print(port, flush=True)

@@ -9,6 +9,7 @@
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`], [`Port`] |
 //! | clients and upstreams that speak HTTP/2 | [`Http2Client`], [`Frames`], [`Http2Upstream`] |
 //! | an authority that issues certificates, its DNS, and what fails between | [`Pebble`], [`Front`], [`StubDns`], [`DnsWebhook`], [`AskServer`] |
+//! | the Docker Engine, and the process that asks it | [`DockerEngine`], [`Discovery`] |
 //! | databases in the MaxMind format | [`mmdb`] |
 //! | the grants of policies, where a test is about something else | [`granted`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
@@ -27,6 +28,7 @@
 
 mod acme;
 mod background;
+mod docker;
 mod eventually;
 mod example;
 mod filler;
@@ -47,6 +49,7 @@ pub use acme::{
     AskServer, Asked, Call, Challtestsrv, DnsWebhook, Fault, Front, Hold, Pebble, PebbleSettings,
     Permission, Point, Question, Renewal, ReservedPort, StubDns, WebhookCall,
 };
+pub use docker::{Discovery, DockerEngine, Manner};
 pub use eventually::{PATIENCE, eventually};
 pub use example::Example;
 pub use filler::{filler, filler_difference};

@@ -110,6 +110,15 @@ impl Upstream {
         Self::http(move |_| std::future::ready(reply.clone())).await
     }
 
+    /// The same at a given address.
+    pub async fn always_at(address: SocketAddr, reply: Reply) -> Self {
+        let handler = Arc::new(move |_: Received| std::future::ready(reply.clone()));
+        Self::at(Endpoint::Tcp(address), move |visit| {
+            serve::serve(visit, Habits::default(), Arc::clone(&handler))
+        })
+        .await
+    }
+
     /// Answers every request with `at last`, once the sender has `true`.
     pub async fn held() -> (Self, tokio::sync::watch::Sender<bool>) {
         let (release, released) = tokio::sync::watch::channel(false);

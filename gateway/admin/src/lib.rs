@@ -57,9 +57,9 @@ pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};
 pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
-    AddressStatus, DatasetStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState,
-    PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, Status, UpstreamStatus,
-    WatchStatus,
+    AddressStatus, CheckStatus, DatasetStatus, EndpointStatus, Health, LimitStatus, ListenerStatus,
+    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
+    SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 pub use upstream::{
     EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus, SplitWeightRequest,

@@ -125,13 +125,44 @@ pub struct UpstreamStatus {
     pub balance: String,
     /// In the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
+    /// How much of it is in use.
+    #[serde(default)]
+    pub limits: Vec<LimitStatus>,
+    /// The names, records and files that have further endpoints.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
+}
+
+/// How much of an upstream is in use at once, over all workers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitStatus {
+    /// What is counted: the field of `limits`.
+    pub name: String,
+    /// How much there is.
+    pub in_use: u64,
+    /// The most that there may be, if that is limited. The adaptive limit changes.
+    pub limit: Option<u64>,
+}
+
+/// A name, a record or a file that has endpoints of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// As it is configured.
+    pub source: String,
+    /// How many endpoints it has, or had when it could last be used.
+    pub endpoints: u64,
+    /// Why it cannot be used now.
+    pub error: Option<String>,
 }
 
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointStatus {
-    /// The address as configured.
+    /// The address as configured, or as it was found.
     pub address: String,
+    /// The name of which it is one of the addresses.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The addresses that the name resolved to, or the address itself.
     pub addresses: Vec<AddressStatus>,
     /// Its share of requests relative to the other endpoints.
@@ -158,12 +189,39 @@ pub struct EndpointStatus {
     pub requests: u64,
     /// Failures in the current window of the passive health check.
     pub fails: u64,
-    /// Since when every request to it has failed, if it is down.
+    /// Since when its checks or requests have failed, if it is down.
     #[serde(default)]
     pub down_since_unix_ms: Option<u64>,
     /// The word of the last failure, if it is down; or why its name could not
     /// be resolved.
     pub last_error: Option<String>,
+    /// What failed, if it is down: `check` or `requests`.
+    #[serde(default)]
+    pub failed: Option<String>,
+    /// How many checks or requests have failed in a row, if it is down.
+    #[serde(default)]
+    pub failed_count: u32,
+    /// What is known of the last failure beyond its word.
+    #[serde(default)]
+    pub last_error_detail: Option<String>,
+    /// Whether it is down and gets requests nevertheless.
+    #[serde(default)]
+    pub is_tried: bool,
+    /// What its active checks say; none if there are none.
+    #[serde(default)]
+    pub check: Option<CheckStatus>,
+}
+
+/// The active checks of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// `waiting`: it is new and gets nothing before its first pass; `up`; `down`; `unchecked`:
+    /// it was in use before there were checks, which have not decided yet.
+    pub state: String,
+    /// Results in a row that contradict the state.
+    pub contrary: u32,
+    /// When the last check ended; none if there was none yet.
+    pub checked_unix_ms: Option<u64>,
 }
 
 /// A resolved address.
@@ -181,9 +239,11 @@ pub struct AddressStatus {
 pub enum Health {
     /// It gets requests.
     Up,
-    /// It is ejected for a while after too many failures; or its requests fail,
-    /// but it still gets them because no other endpoint would be left.
+    /// Its checks fail; or it is ejected for a while after too many failures; or its requests
+    /// fail, but it still gets them because no other endpoint would be left.
     Down,
+    /// It is new, and gets no requests before the first check, whose result is not known yet.
+    Waiting,
     /// Its name has not been resolved.
     Unresolved,
 }

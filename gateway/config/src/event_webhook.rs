@@ -17,7 +17,8 @@ table! {
     /// An HTTP call that is made when something happens.
     pub struct EventWebhook("a webhook (`[[webhooks]]`)") {
         /// The events: `"certificate"` for certificates that were issued or renewed, that
-        /// could not be, that expire soon, or that were revoked.
+        /// could not be, that expire soon, or that were revoked; `"endpoint"` for endpoints
+        /// of upstreams that go down or come back.
         on: NonEmpty<Spanned<EventKind>> = required;
         /// The URL, called by `POST`: `"https://hooks.example.com/x"`.
         url: Spanned<WebhookUrl> = required;
@@ -30,11 +31,13 @@ table! {
         /// `{state}` says in a word what has become of it, `{text}` in a sentence, `{time}` is as in RFC 3339, and `{host}` is the
         /// name of this machine.
         body: Option<Spanned<EventText>> = optional("a JSON object with all of them");
+        /// The service that is called, whose format of a message is then used: `"slack"`,
+        /// which also others accept (Mattermost, Rocket.Chat).
+        template: Option<Spanned<EventTemplate>> = optional("what `body` says");
     }
     called "webhook" by label
     refused {
         "token": "a secret does not belong in the configuration: write `token_file` or `token_env`",
-        "template": "only the webhooks of a purge have it, `[[cache.webhooks]]`",
     }
     check whole
 }
@@ -53,6 +56,13 @@ impl EventWebhook {
 
 fn whole(webhook: &EventWebhook, decoder: &mut Decoder<'_>) {
     webhook::authorised(&webhook.token, &webhook.url, &webhook.headers, decoder);
+    if let (Some(body), Some(template)) = (&webhook.body, &webhook.template) {
+        decoder.push(
+            Diagnostic::error(template.span, "`template` says what the body is")
+                .note(body.span, "another body")
+                .help("leave one of them out"),
+        );
+    }
     for (at, kind) in webhook.on.iter().enumerate() {
         let mut before = webhook.on.iter().take(at);
         if let Some(first) = before.find(|first| first.value == kind.value) {
@@ -70,6 +80,21 @@ words! {
     pub enum EventKind {
         /// Certificates of sites.
         Certificate = "certificate",
+        /// Endpoints of upstreams.
+        Endpoint = "endpoint",
+    }
+}
+
+words! {
+    /// A service whose format of a message is known.
+    pub enum EventTemplate {
+        /// Slack: an object with the text of the message.
+        Slack = "slack",
+    }
+    refused {
+        "cloudflare": "it is told of purges: `[[cache.webhooks]]`",
+        "mattermost": "write \"slack\", whose format it accepts",
+        "discord": "write \"slack\", and a URL that ends with `/slack`",
     }
 }
 

@@ -1,5 +1,7 @@
 //! Header fields and methods, validated by the rules of RFC 9110.
 
+use std::fmt;
+
 use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node, TableReader};
@@ -43,7 +45,11 @@ fn field_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Optio
 /// or an environment variable are refused: they work only in a policy's
 /// configuration. Here the name would become a header field, and the path of a
 /// secret its value. In conditions on fields such a name is allowed.
-fn set_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<FieldName> {
+pub(crate) fn set_name(
+    text: &str,
+    span: crate::Span,
+    decoder: &mut Decoder<'_>,
+) -> Option<FieldName> {
     let Some(name) = text
         .strip_suffix("_file")
         .or_else(|| text.strip_suffix("_env"))
@@ -156,17 +162,17 @@ pub struct HeaderMatch {
     /// Its name.
     pub name: Spanned<FieldName>,
     /// The condition on its value.
-    pub test: Spanned<HeaderTest>,
+    pub test: Spanned<ValueTest>,
 }
 
-/// A condition on the value of a header field.
+/// A condition on the value of a header field or a query parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeaderTest {
+pub enum ValueTest {
     /// The value equals this text.
     Equals(String),
-    /// The field is present.
+    /// It is present.
     Present,
-    /// The field is absent.
+    /// It is absent.
     Absent,
     /// The value contains a match of this expression, which is compiled later.
     Regex(String),
@@ -188,7 +194,7 @@ impl Decode for HeaderMatches {
     }
 }
 
-impl Decode for HeaderTest {
+impl Decode for ValueTest {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let DeValue::Table(_) = node.get_ref() else {
             let text = decoder.text(node, &Self::kind())?;
@@ -196,26 +202,38 @@ impl Decode for HeaderTest {
         };
         let mut table = TableReader::new(node, decoder, "a test")?;
         let present = table.optional::<bool>("present")?;
+        let absent = table.optional::<bool>("absent")?;
         let regex = table.optional::<String>("regex")?;
         let (span, decoder) = table.finish(&[]);
-        match (present, regex) {
-            (Some(true), None) => Some(Self::Present),
-            (Some(false), None) => Some(Self::Absent),
-            (None, Some(expression)) => Some(Self::Regex(expression)),
+        match (present, absent, regex) {
+            (Some(true), None, None) | (None, Some(false), None) => Some(Self::Present),
+            (Some(false), None, None) | (None, Some(true), None) => Some(Self::Absent),
+            (None, None, Some(expression)) => Some(Self::Regex(expression)),
             _ => decoder.refuse(
-                Diagnostic::error(span, "a header field is tested in one way")
-                    .help("write `{ present = true }` or `{ regex = \"…\" }`"),
+                Diagnostic::error(span, "a value is tested in one way")
+                    .help("write `{ present = true }`, `{ absent = true }` or `{ regex = \"…\" }`"),
             ),
         }
     }
 
     fn kind() -> String {
-        "a value, `{ present = true }` or `{ regex = \"…\" }`".to_owned()
+        "a value, `{ present = true }`, `{ absent = true }` or `{ regex = \"…\" }`".to_owned()
+    }
+}
+
+impl fmt::Display for ValueTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Equals(value) => write!(f, "= {value}"),
+            Self::Present => f.write_str("present"),
+            Self::Absent => f.write_str("absent"),
+            Self::Regex(expression) => write!(f, "~ {expression}"),
+        }
     }
 }
 
 /// Reads a table whose keys are names of header fields.
-fn fields<T>(
+pub(crate) fn fields<T>(
     node: &Node<'_>,
     decoder: &mut Decoder<'_>,
     expected: &str,

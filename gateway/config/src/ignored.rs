@@ -26,7 +26,10 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     let mirror = mirror.map(|it| it.span);
     let hedge = route.hedge.as_ref().map(|it| it.span);
     let hold = route.hold.as_ref().map(|it| it.span);
-    let fields: [(&str, Option<Span>, &str); 9] = [
+    let rewrite = route.rewrite.as_ref().map(|it| it.span);
+    let request_headers = (!route.request_headers.is_empty()).then_some(route.request_headers.span);
+    let timeout = route.upstream_timeout.as_ref().map(|it| it.span);
+    let fields: [(&str, Option<Span>, &str); 12] = [
         (
             "strip_prefix",
             strip_prefix,
@@ -40,6 +43,20 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
             },
         ),
         ("host", host, "leave it out"),
+        (
+            "rewrite",
+            rewrite,
+            match target {
+                "redirect" => "leave it out, and write `host`, `path` or `prefix` of `redirect`",
+                _ => "leave it out",
+            },
+        ),
+        (
+            "request_headers",
+            request_headers,
+            "leave it out: nobody else gets the request",
+        ),
+        ("upstream_timeout", timeout, "leave it out"),
         ("retries", retries, "leave it out"),
         ("hedge", hedge, "leave it out"),
         ("hold", hold, "leave it out"),

@@ -91,7 +91,7 @@ impl Decode for PathPattern {
 }
 
 /// A literal path. A path that cannot result from normalisation is refused.
-fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
+pub(crate) fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
     let text = decoder.text(node, &PathPattern::kind())?;
     let span = decoder.span(node);
     let fault = |message: &str, help: String| {

@@ -7,6 +7,7 @@ use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::files::FilesRoot;
 use crate::header::{HeaderMatches, Method};
+use crate::header_edits::HeaderEdits;
 use crate::ignored;
 use crate::list::OneOrMany;
 use crate::macros::{table, words};
@@ -14,7 +15,9 @@ use crate::mirror::Mirror;
 use crate::names::PolicyName;
 use crate::path::PathPattern;
 use crate::policy::PolicyUse;
+use crate::query::QueryMatches;
 use crate::retries::{Hedge, Retries};
+use crate::rewrite::{self, Rewrite};
 use crate::span::Spanned;
 use crate::switch::OrFalse;
 use crate::target::Target;
@@ -34,9 +37,13 @@ table! {
         /// Which methods match. An empty list: all of them.
         methods: Vec<Spanned<Method>> = default("[]");
         /// Conditions on header fields of the request: `{ x-canary = "1" }`,
-        /// `{ x-canary = { present = true } }` or
+        /// `{ x-canary = { present = true } }`, `{ x-canary = { absent = true } }` or
         /// `{ x-canary = { regex = "^[0-9]+$" } }`.
         headers: HeaderMatches = default("{}");
+        /// Conditions on parameters of the query, written as those on header fields:
+        /// `{ v = "2" }`. Names and values are compared decoded, and of several parameters
+        /// with one name the first counts.
+        query: QueryMatches = default("{}");
         /// A label for logs and metrics.
         name: Option<Spanned<String>> = optional("the path as it is written");
         /// The policies of the route, after those of the site.
@@ -54,8 +61,19 @@ table! {
         /// Upstreams that get copies of the requests. The client waits for none of them, and
         /// requests that switch to another protocol are not copied.
         mirror: Option<OneOrMany<Mirror>> = optional("none");
+        /// Another host or path for the upstream: `{ prefix = "/v2" }`.
+        rewrite: Option<Rewrite> = optional("as `strip_prefix` and `host` say");
+        /// Edits of the header fields that the upstream gets, after those of policies.
+        request_headers: HeaderEdits = default("{}");
+        /// Edits of the header fields that clients get, after those of policies, whatever the
+        /// response comes from.
+        response_headers: HeaderEdits = default("{}");
         /// The time limit of a whole request. `0s`: no limit.
         request_timeout: Option<Duration> = optional("as the site says");
+        /// The time limit of each attempt at an endpoint, from when the request is being sent
+        /// until the whole response is there. If it passes before the head of the response, the
+        /// answer is 504. `0s`: no limit. It does not apply once a connection is upgraded.
+        upstream_timeout: Option<Spanned<Duration>> = optional("no limit");
         /// The longest time between two reads or writes of a body, or of an
         /// upgraded connection. `0s`: no limit. WebSockets and event streams need
         /// a long one.
@@ -94,6 +112,9 @@ table! {
 fn whole(route: &Route, decoder: &mut Decoder<'_>) {
     bare(route, decoder);
     strip(route, decoder);
+    rewrite::check(route, decoder);
+    redirect(route, decoder);
+    route.request_headers.check_request(decoder);
     alias(route, decoder);
     ignored::check(route, decoder);
 }
@@ -112,6 +133,15 @@ fn bare(route: &Route, decoder: &mut Decoder<'_>) {
         Some(path) => fault.note(path.span, "the paths of this route"),
         None => fault,
     });
+}
+
+/// `prefix` of a redirect takes the place of the route's own path.
+fn redirect(route: &Route, decoder: &mut Decoder<'_>) {
+    if let Target::Redirect(redirect) = &route.target
+        && let Some(prefix) = &redirect.prefix
+    {
+        rewrite::check_prefix(prefix, route, decoder);
+    }
 }
 
 /// `alias` removes the route's path from the request's path, so the route must

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::acme_dns::Resolver;
 use crate::decode::Decoder;
 use crate::diagnostic::Diagnostic;
 use crate::header::FieldName;
@@ -31,6 +32,9 @@ table! {
         /// The hosts file, whose names are not looked up in DNS, relative to
         /// this file.
         hosts_file: Option<Spanned<PathBuf>> = optional("`/etc/hosts`");
+        /// The name servers that are asked for the names of endpoints: `"192.0.2.53"`, or with a
+        /// port, `"127.0.0.1:8600"`.
+        name_servers: Vec<Spanned<Resolver>> = default("[]");
         /// The number of rate-limit buckets that are kept, over all workers.
         buckets: Spanned<NonZeroU32> = default("1_000_000");
         /// The memory for reusable verdicts of all policies, over all workers, within which

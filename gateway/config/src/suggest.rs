@@ -73,13 +73,19 @@ const OTHER_WORDS: [(&str, &str); 26] = [
         "return",
         "`redirect = { to = \"https://{host}{path}{query}\" }`, or `respond = { status = 404 }`",
     ),
-    ("rewrite", "`redirect`, or `strip_prefix`"),
+    (
+        "rewrite",
+        "`rewrite = { path = \"/v2{path}\" }`, or `redirect`",
+    ),
     ("client_max_body_size", "`max_body = \"10MiB\"`"),
     (
         "proxy_read_timeout",
         "`response_head_timeout` and `idle_timeout` in the upstream",
     ),
-    ("add_header", "a policy with the component `headers`"),
+    (
+        "add_header",
+        "`response_headers = { set = { … } }`, or a policy with the component `headers`",
+    ),
     ("gzip", "`compress = true`"),
     (
         "ssl_certificate",

@@ -103,7 +103,7 @@ impl<T: ToTree + Definition> ToTree for Names<T> {
 }
 
 /// A list of values or of objects. Objects with equal names are numbered.
-fn list<T: ToTree>(items: &[T]) -> Tree {
+pub(crate) fn list<T: ToTree>(items: &[T]) -> Tree {
     let mut objects: Vec<NamedObject> = Vec::new();
     // The names in use, and how many objects have each of them.
     let mut taken: HashMap<String, usize> = HashMap::new();

@@ -9,22 +9,28 @@ use std::time::Duration;
 use crate::balance::{Balance, Sticky};
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
-use crate::list::OneOrMany;
+use crate::endpoints::{Endpoints, Family, Resolve};
+use crate::health::HealthCheck;
+use crate::health_kind::CheckKind;
 use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
+use crate::outliers::Outliers;
+use crate::panic_threshold::PanicThreshold;
 use crate::retries::{Hedge, Retries};
 use crate::span::Spanned;
 use crate::switch::{OrFalse, Switch};
 use crate::units::Size;
+use crate::upstream_limits::UpstreamLimits;
 use crate::upstream_tls::{ProxyVersion, UpstreamTls};
 
 table! {
     /// Equivalent servers, and how requests are balanced over them.
     pub struct Upstream("a table of upstream settings") {
         /// The servers: `"127.0.0.1:3000"`, `"unix:/run/app.sock"`,
-        /// `"app.internal:3000"`, or tables with an address and further settings.
-        endpoints: OneOrMany<Endpoint> = required;
+        /// `"app.internal:3000"`, `"srv:_http._tcp.app.internal"`, tables with an address and
+        /// further settings, or files that list them: see [discovery.md](discovery.md).
+        endpoints: Endpoints = required;
         /// The version of HTTP that the endpoints speak: `"1.1"`; `"2"`, agreed on by
         /// ALPN with TLS and known in advance without it; or `"auto"`, which leaves the
         /// choice to ALPN.
@@ -53,9 +59,22 @@ table! {
         idle_timeout: Duration = default("\"60s\"");
         /// The maximum size of a response head. A larger one is answered with 502.
         max_response_head: Spanned<Size> = default("\"64KiB\"");
+        /// Checks that the gateway makes by itself: `"/health"` for a path that is
+        /// requested, or a table. An endpoint whose checks fail gets no requests, and a new
+        /// one gets none before its first check has passed.
+        health: Option<Spanned<HealthCheck>> = optional("none");
         /// When a failing endpoint is ejected, so that it gets no requests for a
-        /// while.
+        /// while. An upstream with `outliers` has this only if it is written.
         passive_health: PassiveHealth = default("{}");
+        /// Whether endpoints are ejected that fail more than the others: `true`, or a table
+        /// of settings.
+        outliers: Switch<Outliers> = default("false");
+        /// All endpoints are tried, also ejected ones and those whose checks fail, if less
+        /// than this share of those that are not draining is left. 0: ejected endpoints are
+        /// never tried.
+        panic_threshold: Option<PanicThreshold> = optional("if all are ejected, they are tried, but none whose checks fail");
+        /// How much of the upstream may be used at once.
+        limits: UpstreamLimits = default("{}");
         /// How often a request is repeated if connecting fails, or if the
         /// connection is lost before the response and the request may be repeated;
         /// or a table that also says after what else. 0: never.
@@ -77,24 +96,56 @@ table! {
         send_proxy_protocol: OrFalse<ProxyVersion> = default("false");
     }
     refused {
-        "health": "active health checks are not supported by this version; `passive_health` is",
-        "active_health": "active health checks are not supported by this version; `passive_health` is",
+        "outlier_detection": "write `outliers`",
+        "circuit_breakers": "write `limits`",
+        "active_health": "write `health = { path = \"/health\" }`",
+        "health_check": "write `health = { path = \"/health\" }`",
         "proxy_protocol": "a listener has it; an upstream has `send_proxy_protocol = \"v2\"`",
     }
-    check limits
+    check consistent
 }
 
-fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+fn consistent(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
     names(upstream, decoder);
     version(upstream, decoder);
+    checks(upstream, decoder);
     primaries(upstream, decoder);
     slow_start(upstream, decoder);
+}
+
+/// What a check needs of the upstream: gRPC is spoken over HTTP/2, and a socket has no port.
+fn checks(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    let Some(health) = &upstream.health else {
+        return;
+    };
+    if let CheckKind::Grpc(grpc) = &health.kind
+        && upstream.http.value == UpstreamHttp::Http11
+    {
+        decoder.push(
+            Diagnostic::error(
+                grpc.span,
+                "gRPC is spoken over HTTP/2, and this upstream is not",
+            )
+            .help("write `http = \"2\"` in the upstream"),
+        );
+    }
+    let mut addresses = upstream.endpoints.iter().map(|endpoint| &endpoint.address);
+    if let Some(port) = &health.port
+        && let Some(unix) = addresses.find(|it| matches!(it.value, EndpointAddress::Unix(_)))
+    {
+        decoder.push(
+            Diagnostic::error(port.span, "a Unix socket has no port")
+                .note(unix.span, "the endpoint")
+                .help("leave `port` out"),
+        );
+    }
 }
 
 /// A backup stands in for others.
 fn primaries(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     if let Some(first) = upstream.endpoints.first()
+        && upstream.endpoints.files().is_empty()
         && upstream.endpoints.iter().all(|endpoint| endpoint.backup)
     {
         decoder.push(
@@ -151,6 +202,7 @@ fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     if !tls.verify.value || tls.server_name.is_some() {
         return;
     }
+    discovered(upstream, tls, decoder);
     let mut addresses = upstream.endpoints.iter().map(|endpoint| &endpoint.address);
     if let Some(unix) = addresses.find(|it| matches!(it.value, EndpointAddress::Unix(_))) {
         decoder.push(
@@ -161,6 +213,41 @@ fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
             .note(unix.span, "the endpoint")
             .help("write `tls = { server_name = \"app.internal\" }`"),
         );
+    }
+}
+
+/// Whoever writes a list of endpoints, or answers for the DNS, would otherwise choose the name
+/// too that their certificates must have, which public authorities confirm to everybody.
+fn discovered(upstream: &Upstream, tls: &UpstreamTls, decoder: &mut Decoder<'_>) {
+    if tls.ca.is_some() {
+        return;
+    }
+    let is_srv = |endpoint: &&Endpoint| matches!(*endpoint.address, EndpointAddress::Srv(_));
+    let records = upstream.endpoints.iter().find(is_srv);
+    let records = records.map(|endpoint| (endpoint.address.span, "the record names endpoints"));
+    let file = upstream.endpoints.files().first();
+    let file = file.map(|file| (file.file.span, "the file names endpoints"));
+    if let Some((span, why)) = records.or(file) {
+        decoder.push(
+            Diagnostic::error(
+                tls.span,
+                "the configuration does not say which name certificates must have",
+            )
+            .note(span, why)
+            .help(
+                "write `tls = { server_name = \"app.internal\" }`, or name the `ca` that vouches \
+                 for the names of all endpoints",
+            ),
+        );
+    }
+}
+
+impl Upstream {
+    /// When failures eject an endpoint; none if only outliers are ejected.
+    pub fn passive_health(&self) -> Option<&PassiveHealth> {
+        // A value that is left out has the position of its table.
+        let is_written = self.passive_health.span != self.span;
+        (is_written || self.outliers.on().is_none()).then_some(&self.passive_health)
     }
 }
 
@@ -212,8 +299,16 @@ fn fails(health: &PassiveHealth, decoder: &mut Decoder<'_>) {
 table! {
     /// One server.
     pub struct Endpoint("an endpoint: an address, or a table with one") {
-        /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"` or `"app.internal:3000"`.
+        /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"`, `"app.internal:3000"`, or
+        /// `"srv:_http._tcp.app.internal"`: the targets of SRV records, each of which is an
+        /// endpoint.
         address: Spanned<EndpointAddress> = required;
+        /// What a name stands for. `"one"`: for one endpoint, whose addresses are tried in
+        /// turn. `"all"`: for as many endpoints as it has addresses, each with its own health.
+        resolve: Spanned<Resolve> = default("\"one\"");
+        /// Which addresses are endpoints with `resolve = "all"`: `"any"`, `"ipv4"` or
+        /// `"ipv6"`.
+        family: Spanned<Family> = default("\"any\"");
         /// Its share of the requests, relative to the other weights.
         weight: NonZeroU32 = default("1");
         /// The maximum number of concurrent requests, over all workers.
@@ -226,6 +321,43 @@ table! {
     }
     short address
     called "endpoint" by label
+    check resolved
+}
+
+/// Refuses what would have no effect.
+fn resolved(endpoint: &Endpoint, decoder: &mut Decoder<'_>) {
+    let all = endpoint.resolve.value == Resolve::All;
+    if all && !matches!(*endpoint.address, EndpointAddress::Name { .. }) {
+        let (what, help) = match *endpoint.address {
+            EndpointAddress::Srv(_) => (
+                "each target of SRV records is an endpoint in any case",
+                "leave `resolve` out",
+            ),
+            _ => (
+                "`resolve` is about a name, and this is none",
+                "leave it out, or write \"app.internal:3000\"",
+            ),
+        };
+        decoder.push(Diagnostic::error(endpoint.resolve.span, what).help(help));
+    }
+    if !all && endpoint.family.value != Family::Any {
+        decoder.push(
+            Diagnostic::warning(
+                endpoint.family.span,
+                "`family` has no effect: it is about the addresses of `resolve = \"all\"`",
+            )
+            .help("add `resolve = \"all\"`, or leave `family` out"),
+        );
+    }
+    if matches!(*endpoint.address, EndpointAddress::Srv(_)) && endpoint.weight.get() != 1 {
+        decoder.push(
+            Diagnostic::error(
+                endpoint.address.span,
+                "SRV records have weights of their own, which are used",
+            )
+            .help("leave `weight` out"),
+        );
+    }
 }
 
 impl Endpoint {
@@ -248,6 +380,8 @@ pub enum EndpointAddress {
     },
     /// A Unix socket.
     Unix(PathBuf),
+    /// A name, in lower case, whose SRV records have names and ports.
+    Srv(String),
 }
 
 impl fmt::Display for EndpointAddress {
@@ -256,6 +390,7 @@ impl fmt::Display for EndpointAddress {
             Self::Socket(address) => address.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Srv(name) => write!(f, "srv:{name}"),
         }
     }
 }
@@ -287,6 +422,15 @@ fn address(text: &str) -> Result<EndpointAddress, String> {
         return match path {
             "" => Err("write the path: \"unix:/run/app.sock\"".to_owned()),
             path => Ok(EndpointAddress::Unix(path.into())),
+        };
+    }
+    if let Some(name) = text.strip_prefix("srv:") {
+        return match name.rsplit_once(':') {
+            Some((name, port)) if port.parse::<u16>().is_ok() => {
+                Err(format!("SRV records have the port: write \"srv:{name}\""))
+            }
+            _ if is_dns_name(name) => Ok(EndpointAddress::Srv(name.to_ascii_lowercase())),
+            _ => Err("write the name of SRV records: \"srv:_http._tcp.app.internal\"".to_owned()),
         };
     }
     if let Some(rest) = text.strip_prefix("http://") {

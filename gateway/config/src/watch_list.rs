@@ -42,6 +42,9 @@ pub enum FileKind {
     /// A file that the configuration of a policy, of a webhook or of an authority refers to
     /// (`…_file`), a secret, or a dataset.
     Reference,
+    /// A list of endpoints. It is followed apart from the others: its changes are no changes of
+    /// the configuration.
+    EndpointList,
 }
 
 impl WatchList {
@@ -173,6 +176,18 @@ impl WatchList {
         for path in paths.into_iter().flatten() {
             self.add(&path.value, FileKind::Certificate);
         }
+    }
+}
+
+impl Config {
+    /// The lists of endpoints, which are followed also if nothing else is watched.
+    pub fn endpoint_lists(&self) -> WatchList {
+        let mut list = WatchList::default();
+        let files = self.upstreams.values();
+        for file in files.flat_map(|upstream| upstream.endpoints.files()) {
+            list.add(&file.file.value, FileKind::EndpointList);
+        }
+        list
     }
 }
 

@@ -58,6 +58,7 @@ pub enum Kind {
     NoneHealthy,
     NoWeight,
     ConnectionLimit,
+    Overloaded,
     ConnectionReset,
     ResponseTimeout,
     ResponseMalformed,
@@ -70,7 +71,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 42] = [
+pub const KINDS: [Kind; 43] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -104,6 +105,7 @@ pub const KINDS: [Kind; 42] = [
     Kind::NoneHealthy,
     Kind::NoWeight,
     Kind::ConnectionLimit,
+    Kind::Overloaded,
     Kind::ConnectionReset,
     Kind::ResponseTimeout,
     Kind::ResponseMalformed,
@@ -359,6 +361,13 @@ impl Kind {
                 "connection_limit_reached",
                 "every endpoint of the upstream is at its connection limit",
             ),
+            Self::Overloaded => (
+                Gateway,
+                503,
+                "overloaded",
+                "connection_limit_reached",
+                "the upstream is at a limit of the gateway",
+            ),
             Self::ConnectionReset => (
                 Upstream,
                 502,
@@ -473,6 +482,7 @@ impl Kind {
                 | Self::Unreachable
                 | Self::Dns
                 | Self::ConnectionLimit
+                | Self::Overloaded
         )
     }
 }

@@ -27,6 +27,7 @@ pub mod request;
 pub mod response;
 pub mod section;
 pub mod status;
+pub mod url;
 
 pub use authority::Authority;
 pub use failure::{Failure, Fault};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use janua_discover::LabelPrefix;
 
 /// An API gateway whose policies are WebAssembly components.
 ///
@@ -35,6 +36,13 @@ pub(crate) enum Command {
     /// Reads the file and everything it refers to, loads and configures every
     /// policy, and binds no socket.
     Check(Check),
+    /// Show the sites and routes of a configuration in the order in which they are tried
+    ///
+    /// Of a request the site is chosen by its host, and the first route in this order whose
+    /// path, methods and conditions match. A route that no request reaches is marked. Reads
+    /// the file alone; values of conditions may be secrets, and are not shown without
+    /// --show-values.
+    Routes(Routes),
     /// Make the running gateway reload its configuration
     ///
     /// Waits until the new configuration is live. If it is refused, all its
@@ -70,6 +78,9 @@ pub(crate) enum Command {
     /// Work with policy components
     #[command(subcommand)]
     Policy(Policy),
+    /// Find the endpoints of upstreams elsewhere, and write them into files
+    #[command(subcommand)]
+    Discover(Discover),
     /// Show the version
     Version(Version),
     /// Compile a component, as a process of its own that the gateway starts
@@ -95,6 +106,19 @@ pub(crate) struct Check {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "janua.toml")]
     pub(crate) config: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Routes {
+    /// The configuration file
+    #[arg(short, long, value_name = "FILE", default_value = "janua.toml")]
+    pub(crate) config: PathBuf,
+    /// Show the values of conditions on header fields and query parameters
+    #[arg(long)]
+    pub(crate) show_values: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -411,6 +435,45 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum Discover {
+    /// Write the addresses of containers into files that upstreams follow
+    ///
+    /// A process of its own, under a user who may use the socket of the Docker Engine, which the
+    /// gateway never opens. It runs until it is stopped, and replaces a file whenever containers
+    /// start, end, or become ill or well. While the Engine cannot be asked, the files stay as
+    /// they are.
+    ///
+    /// A container is an endpoint of the upstream that its label `janua.upstream` names, at the
+    /// port of `janua.port`, or at the only one that its image exposes. `janua.weight` and
+    /// `janua.backup` are those of the endpoint, and `janua.network` is the network whose
+    /// address counts if it has several. One that is paused, starting or unhealthy is left out.
+    Docker(Docker),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Docker {
+    /// A file to write, in JSON if its name ends in `.json`, otherwise in TOML; may be repeated.
+    /// The name of the upstream is that of the file without its ending
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) write: Vec<PathBuf>,
+    /// Another name of the upstream, if only one file is written
+    #[arg(long, value_name = "NAME")]
+    pub(crate) upstream: Option<String>,
+    /// The socket of the Docker Engine
+    #[arg(long, value_name = "SOCKET", default_value = "/var/run/docker.sock")]
+    pub(crate) socket: PathBuf,
+    /// The beginning of the labels
+    #[arg(long, value_name = "PREFIX", default_value = "janua", value_parser = LabelPrefix::parse)]
+    pub(crate) label_prefix: LabelPrefix,
+    /// The network whose addresses count, for containers without the label for it
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) network: Option<String>,
+    /// Write the files once, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Version {
     /// Print JSON
@@ -454,7 +517,7 @@ pub(crate) enum Page {
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Cache, Cli, Command, Upstream};
+    use super::{Cache, Cli, Command, Discover, Upstream};
 
     fn parse(line: &str) -> Result<Command, String> {
         Cli::try_parse_from(line.split(' '))
@@ -525,6 +588,24 @@ mod tests {
             "janua cache purge --url a --admin x --config y",
             "janua cache get",
             "janua cache",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_discovered_goes_to_files() {
+        let line = "janua discover docker --write a/app.toml --write b.json --label-prefix x.y";
+        let Ok(Command::Discover(Discover::Docker(docker))) = parse(line) else {
+            panic!("{:?}", parse(line));
+        };
+        assert_eq!(docker.write.len(), 2);
+        assert_eq!(docker.label_prefix.to_string(), "x.y");
+        assert_eq!(docker.socket.to_str(), Some("/var/run/docker.sock"));
+        for line in [
+            "janua discover docker",
+            "janua discover",
+            "janua discover docker --write a --label-prefix a=b",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -8,10 +8,12 @@ mod certs;
 mod check;
 mod declaration;
 mod deploy;
+mod discover;
 mod inspect;
 mod reach;
 mod reference;
 mod reload;
+mod routes;
 mod run;
 mod schema;
 mod status;
@@ -26,7 +28,7 @@ use janua_wasm::Confinement;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Cache, CertsCommand, Command, Policy, Upstream};
+use crate::cli::{Cache, CertsCommand, Command, Discover, Policy, Upstream};
 
 /// The output of a command.
 #[derive(Debug)]
@@ -46,6 +48,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
     let (outcome, json) = match command {
         Command::Run(run) => (run::run(run), false),
         Command::Check(check) => (check::check(&check.config), check.json),
+        Command::Routes(routes) => (routes::routes(&routes), routes.json),
         Command::Reload(reach) => (reload::reload(&reach), reach.json),
         Command::Status(reach) => (status::status(&reach), reach.json),
         Command::Certs(certs) => match certs.command {
@@ -63,6 +66,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Deploy(deploy) => (deploy::deploy(&deploy), deploy.reach.json),
         Command::Policy(Policy::Inspect(inspect)) => (inspect::inspect(&inspect), inspect.json),
         Command::Policy(Policy::Call(call)) => (call::call(&call), call.json),
+        Command::Discover(Discover::Docker(docker)) => (discover::docker(docker), false),
         // Its output is for the gateway.
         Command::CompileComponent(compile) => {
             return janua_wasm::compile_component(Confinement {

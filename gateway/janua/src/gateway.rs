@@ -13,8 +13,11 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
+mod discovery;
+mod endpoint_events;
 mod events;
 mod log;
+mod notices;
 mod policies;
 mod purge;
 mod reload;
@@ -66,6 +69,8 @@ pub(crate) struct Gateway {
     engine: Arc<Engine>,
     /// Set at the end of the start.
     watcher: OnceLock<Watcher>,
+    /// Set when a configuration has files that list endpoints.
+    lists: OnceLock<Watcher>,
     state: Mutex<State>,
 }
 
@@ -231,8 +236,18 @@ fn estate(
         Cache::open(cache).map_err(|error| StartError::Machine(format!("the cache: {error}")))?;
     let hosts_file = loaded.config.server.hosts_file.as_ref();
     let hosts_file = hosts_file.map(|path| path.value.clone());
-    Estate::new(runtime, workers, buckets, cache, state_dir, hosts_file)
-        .map_err(|error| StartError::Machine(error.to_string()))
+    let name_servers = loaded.config.server.name_servers.iter();
+    let name_servers = name_servers.map(|server| server.value.0).collect();
+    Estate::new(
+        runtime,
+        workers,
+        buckets,
+        cache,
+        state_dir,
+        hosts_file,
+        name_servers,
+    )
+    .map_err(|error| StartError::Machine(error.to_string()))
 }
 
 /// Compiles a configuration. What it warns of is added to the warnings of the file.
@@ -279,6 +294,7 @@ impl Gateway {
         let cache = cache::options(&loaded.config);
         let estate = Arc::new(estate(&loaded, workers, &cache, state_dir.clone())?);
         let events = Arc::new(Events::new());
+        endpoint_events::observe(&estate, &events);
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
@@ -296,7 +312,10 @@ impl Gateway {
             .prepare(plan)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
-        wait_for_names(&estate);
+        discovery::resolve(&estate, &mut snapshot);
+        events.configure(&loaded.config.webhooks);
+        estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
@@ -312,6 +331,7 @@ impl Gateway {
             events,
             engine,
             watcher: OnceLock::new(),
+            lists: OnceLock::new(),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded: Arc::new(loaded),
@@ -328,6 +348,8 @@ impl Gateway {
             watch::start(&gateway).map_err(|error| StartError::Machine(error.to_string()))?;
         // It is set only here.
         let _ = gateway.watcher.set(watcher);
+        discovery::follow_names(&gateway);
+        discovery::follow_files(&gateway);
         Ok(gateway)
     }
 
@@ -342,7 +364,6 @@ impl Gateway {
             let opened = server.open(loaded).map_err(StartError::Refused)?;
             server.publish(None, opened);
         }
-        self.events.configure(&state.loaded.config.webhooks);
         // The authorities find somebody who answers from now on.
         let plan = acme_plan(&state.loaded).map_err(StartError::Refused)?;
         self.engine
@@ -367,6 +388,9 @@ impl Gateway {
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         self.watch(Seen::default());
+        if let Some(lists) = self.lists.get() {
+            lists.watch(Seen::default());
+        }
         // A reload in progress would not take effect any more.
         self.estate.runtime.stop_compiling();
         let mut state = self.state();
@@ -471,17 +495,28 @@ fn workers(loaded: &Loaded) -> usize {
     configured.map_or_else(cores, |workers| usize::try_from(workers.get()).unwrap_or(1))
 }
 
-/// Waits briefly for names that were never looked up, so that the first requests
-/// have endpoints. Start and reload continue without a result.
-fn wait_for_names(estate: &Estate) {
-    let deadline = Instant::now() + FIRST_LOOKUP;
-    let waiting = || {
-        estate
-            .endpoints
-            .endpoints()
-            .iter()
-            .any(|endpoint| !endpoint.is_resolved() && endpoint.resolution().error.is_none())
-    };
+/// How long a start or a reload waits for the first checks of new endpoints.
+const FIRST_CHECK: Duration = Duration::from_secs(2);
+
+/// Waits briefly for the first results of new checks, so that a snapshot whose endpoints are all
+/// new has some for the first requests. Start and reload continue without a result.
+fn wait_for_checks(snapshot: &Snapshot) {
+    let deadline = Instant::now() + FIRST_CHECK.min(snapshot.longest_check());
+    while snapshot.awaits_checks() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Waits until this time for names that were never looked up, so that the first
+/// requests have endpoints.
+fn wait_for_names(estate: &Estate, deadline: Instant) {
+    let waiting =
+        || {
+            estate.endpoints.names().is_waiting()
+                || estate.endpoints.endpoints().iter().any(|endpoint| {
+                    !endpoint.is_resolved() && endpoint.resolution().error.is_none()
+                })
+        };
     while waiting() && Instant::now() < deadline {
         std::thread::park_timeout(Duration::from_millis(5));
     }

@@ -1,10 +1,13 @@
 //! The gateway's own edits to the heads of an exchange.
 
-use janua_http::{Fields, ResponseHead};
+use janua_http::failure::Kind;
+use janua_http::{Failure, Fields, ResponseHead};
 use janua_wasm::CacheRule;
 
-use crate::exchange::Exchange;
-use crate::facts::Original;
+use crate::caching::prefixed;
+use crate::exchange::{Exchange, Matched};
+use crate::facts::{AnsweredBy, Original};
+use crate::head_edits::HeadEdits;
 use crate::heads::Heads;
 use crate::record::Fetched;
 use crate::verdict::Made;
@@ -19,6 +22,39 @@ impl Exchange {
         });
         request.path = path;
         request.query = None;
+    }
+
+    /// Makes the edits that the configuration makes to the head of the request. What the
+    /// response then depends on beyond the cache key is recorded for the cache.
+    ///
+    /// # Errors
+    /// The request has no usable value for a field, or would be too large.
+    pub(crate) fn edit_request(
+        &mut self,
+        matched: &Matched,
+        edits: &HeadEdits,
+    ) -> Result<(), Failure> {
+        let values = edits.render(&self.view(None)).map_err(|bad| {
+            Failure::with(
+                Kind::BadRequest,
+                format!("the field {} of the route: {}", bad.field, bad.why),
+            )
+        })?;
+        if matched.route().caches {
+            for value in edits.outside_cache_key(&values) {
+                prefixed(&mut self.caching.personal, value);
+            }
+        }
+        edits.edit(&values, &mut self.heads.request.fields);
+        Ok(())
+    }
+
+    /// Makes the edits that the configuration makes to the head of the response, which came
+    /// from `by`. A value that cannot be made is absent: there is nobody who could answer for
+    /// it any more.
+    pub(crate) fn edit_response(&mut self, edits: &HeadEdits, by: AnsweredBy) {
+        let values = edits.render_usable(&self.view(Some(by)));
+        edits.edit(&values, &mut self.heads.response.fields);
     }
 
     /// Takes over the log record and the variables of a fetch that another task performed.

@@ -11,6 +11,8 @@ mod head;
 mod hedge;
 mod hold;
 mod message;
+mod outliers;
+mod place;
 pub(crate) mod request_head;
 mod response;
 mod search;
@@ -89,14 +91,19 @@ pub(crate) async fn call(
         let course = renewed.as_deref().unwrap_or(call.course);
         let call = &call.on(course);
         let may_hold = search.may_hold(course);
+        // The time of the attempt before this one is over.
+        caller.deadline.begin_attempt(None);
         let opened = match released.take() {
             Some(open) => Ok(open),
             None => match may_hold.then(|| hold::queue(call)).flatten() {
                 // It stands behind those that wait already.
                 Some(failure) => Err(failure),
                 None => {
+                    // What is sent of a body is read when there is a connection.
+                    let watched = caller.incoming.as_deref_mut();
+                    let watched = watched.filter(|incoming| incoming.length().is_empty());
                     let opening = search.next_connection(call, caller.deadline, attempts);
-                    opening.await
+                    race::unless_reset(watched, opening).await
                 }
             },
         };
@@ -114,6 +121,7 @@ pub(crate) async fn call(
         };
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
+        caller.deadline.begin_attempt(call.course.upstream_timeout);
         let exchanged = match replay.take() {
             None if hedge::is_for(call, caller) => {
                 let hedged = hedge::exchange(call, caller, &search, &mut open, response, attempts);
@@ -245,7 +253,7 @@ async fn exchange_heads(
         .as_ref()
         .map_or(&Trailers::Drop, |incoming| incoming.trailers());
     let connection = &mut open.connection;
-    let endpoint = forwarding.stats.endpoint(open.picked.index);
+    let endpoint = forwarding.stats.host(open.picked.index);
     if let Some(stream) = connection.stream() {
         let mut request = message::request(call, endpoint, trailers)?;
         let opens_websocket = websocket::is_asked_for(call);
@@ -327,6 +335,7 @@ async fn exchange_heads(
             if matches!(raced, Raced::Elapsed { capped: false })
                 && awaits_client
                 && limit < whole
+                && !caller.deadline.ends_attempt()
                 && waited_at != Some(moved)
             {
                 waited_at = Some(moved);
@@ -341,6 +350,7 @@ async fn exchange_heads(
         Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
         Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => Err(failure),
         Raced::Elapsed { capped: true } => Err(Kind::WholeTimeout.into()),
+        Raced::Elapsed { .. } if caller.deadline.ends_attempt() => Err(attempt_over()),
         Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
             Kind::RequestTimeout,
             "no progress with the request body",
@@ -352,6 +362,12 @@ async fn exchange_heads(
 /// What is known once the head of a response was received: how much of the request has been sent,
 /// and, after a `101`, the new protocol.
 type Received = (UploadState, Option<Vec<u8>>);
+
+/// The failure of an attempt that has taken too long.
+pub(crate) fn attempt_over() -> Failure {
+    let words = "the attempt took longer than `upstream_timeout`";
+    Failure::with(Kind::ResponseTimeout, words)
+}
 
 #[cfg(test)]
 mod tests;

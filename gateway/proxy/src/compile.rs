@@ -4,8 +4,12 @@
 //! each with its place in the file.
 
 mod choices;
+mod edits;
+mod endpoints;
+mod health;
 mod inputs;
 mod listeners;
+mod order;
 mod retries;
 mod targets;
 mod tls;
@@ -23,15 +27,18 @@ use janua_wasm::{Input, Phase, Plan, Policy, Prepared};
 
 use crate::estate::Estate;
 use crate::hidden_query::HiddenQuery;
+use crate::location::{Location, Origin, Port, Scheme};
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
 use crate::provision::{Bundled, Provision, Provisioned};
-use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Terms, Use};
+use crate::snapshot::{Redirect, Route, Site, Snapshot, Terms, Use};
 use crate::stats::RouteStats;
+use crate::template::{Part, Template};
 use choices::Place;
 use targets::{compression, fingerprint};
 
 pub use listeners::shadowed_routes;
+pub use order::{OrderedRoute, OrderedSite, routing_order};
 
 /// The field that marks the copies that mirrors get.
 pub(crate) const MIRROR_FIELD: &str = "x-janua-mirror";
@@ -91,6 +98,7 @@ pub fn compile(
     let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
     let upstreams = upstreams::compile(config, estate, previous, &mut certificates, &mut found);
+    let checks = health::compile(&config.upstreams, &upstreams, &mut found);
     if found.has_errors() {
         return Err(found);
     }
@@ -101,8 +109,8 @@ pub fn compile(
     }
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
-        listeners,
-        sites,
+        listeners: listeners.into(),
+        sites: sites.into(),
         answers: policies
             .iter()
             .map(|policy| {
@@ -116,7 +124,8 @@ pub fn compile(
         secrets: Arc::new(secrets),
         datasets: Arc::new(datasets),
         upstreams,
-        certificates,
+        checks,
+        certificates: certificates.into(),
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),
         warnings: found.iter().cloned().collect(),
@@ -183,17 +192,21 @@ impl Compiler<'_, '_> {
         let redirect = site.redirect_http.on()?;
         let first = site.hosts.first().map(|host| host.value.to_string());
         let host = match redirect.to.value {
-            config::RedirectHost::First => LocationPart::Literal(first?.into()),
-            config::RedirectHost::Host => LocationPart::Host,
+            config::RedirectHost::First => Part::Literal(first?.into_bytes().into()),
+            config::RedirectHost::Host => Part::Input(Input::OriginalHost),
         };
-        let mut to = vec![LocationPart::Literal("https://".into()), host];
-        if let Some(port) = self.https_port(site) {
-            to.push(LocationPart::Literal(format!(":{port}").into()));
-        }
-        to.extend([LocationPart::Path, LocationPart::Query]);
+        let port = self.https_port(site);
         Some(Redirect {
             status: redirect.code.0,
-            to: to.into(),
+            to: Location {
+                origin: Some(Origin {
+                    scheme: Scheme::Https,
+                    host: Template::new([host]),
+                    port: port.map_or(Port::Implied, Port::Number),
+                }),
+                prefix: None,
+                rest: Template::new([Input::Path, Input::Query].map(Part::Input)),
+            },
         })
     }
 
@@ -223,6 +236,7 @@ impl Compiler<'_, '_> {
         site_name: &Arc<str>,
         owned: &Owned,
     ) -> Route {
+        self.check_edits(site, route, owned);
         let label: Box<str> = route.label().into();
         let uses: Vec<Use> = site
             .policies(route)
@@ -250,6 +264,8 @@ impl Compiler<'_, '_> {
             target: self.target(&place, route),
             choices: self.choices(&place, route, &declared),
             mirrors: self.mirrors(&place, route),
+            request_head: edits::head_edits(&route.request_headers),
+            response_head: edits::head_edits(&route.response_headers),
             caches: site.cache(route),
             asks_missing: route.missing.value,
             translates_grpc_web: route.grpc_web.value,

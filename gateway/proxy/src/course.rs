@@ -16,10 +16,46 @@ pub(crate) struct Course {
     /// See [`To::cache_scope`].
     pub(crate) cache_scope: [u8; 8],
     pub(crate) host: HostField,
-    pub(crate) strip_prefix: Option<Arc<str>>,
+    pub(crate) path: UpstreamPath,
     /// How the request is repeated; none for as the upstream says.
     pub(crate) retries: Option<Arc<Retries>>,
+    /// See [`To::upstream_timeout`].
+    pub(crate) upstream_timeout: Option<Duration>,
     pub(crate) idle_timeout: Duration,
+}
+
+/// The path that an upstream gets.
+#[derive(Clone, Debug)]
+pub(crate) enum UpstreamPath {
+    /// That of the request.
+    Routed,
+    /// That without this prefix.
+    Stripped(Arc<str>),
+    /// This one, in its normal form.
+    Rewritten(Arc<[u8]>),
+}
+
+impl UpstreamPath {
+    /// The path of a request to the upstream, by the path of the client's request.
+    pub(crate) fn of<'a>(&'a self, path: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Routed => path,
+            Self::Stripped(prefix) => strip(path, Some(prefix)),
+            Self::Rewritten(path) => path,
+        }
+    }
+}
+
+/// The path without the prefix that the route strips. It always begins with a
+/// slash.
+pub(crate) fn strip<'a>(path: &'a [u8], prefix: Option<&str>) -> &'a [u8] {
+    let rest = prefix.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
+    match rest {
+        Some(rest) if rest.first() == Some(&b'/') => rest,
+        Some([]) => b"/",
+        // A prefix ends at a segment: `/api` is no prefix of `/apix`.
+        Some(_) | None => path,
+    }
 }
 
 impl Course {
@@ -30,8 +66,12 @@ impl Course {
         Some(Self {
             cache_scope: to.cache_scope,
             host: to.host.clone(),
-            strip_prefix: to.strip_prefix.clone(),
+            path: match &to.strip_prefix {
+                Some(prefix) => UpstreamPath::Stripped(Arc::clone(prefix)),
+                None => UpstreamPath::Routed,
+            },
             retries: to.retries.clone(),
+            upstream_timeout: to.upstream_timeout,
             idle_timeout: matched
                 .route()
                 .terms
@@ -63,5 +103,27 @@ impl Course {
 
     pub(crate) fn forwarding(&self) -> &Forwarding {
         &self.upstream.forwarding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::strip;
+
+    #[test]
+    fn prefixes() {
+        for (path, prefix, expected) in [
+            ("/api/x", Some("/api"), "/x"),
+            ("/api/x", Some("/api/"), "/x"),
+            ("/api", Some("/api"), "/"),
+            ("/api/", Some("/api"), "/"),
+            ("/apix", Some("/api"), "/apix"),
+            ("/x", Some("/api"), "/x"),
+            ("/x", None, "/x"),
+            ("/x", Some("/"), "/x"),
+        ] {
+            let rest = strip(path.as_bytes(), prefix);
+            assert_eq!(rest, expected.as_bytes(), "{path} {prefix:?}");
+        }
     }
 }

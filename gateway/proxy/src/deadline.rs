@@ -23,6 +23,8 @@ pub(crate) struct Deadline {
     target: Instant,
     /// The latest time that the target may be set to.
     cap: Option<Instant>,
+    /// The same for the present attempt at an endpoint.
+    attempt: Option<Instant>,
 }
 
 /// The deadline has passed.
@@ -39,6 +41,7 @@ impl Deadline {
             waiting: None,
             target: armed,
             cap: None,
+            attempt: None,
         }
     }
 
@@ -49,16 +52,28 @@ impl Deadline {
 
     /// Sets the target to `patience` after `now`, for callers that already know the time.
     pub(crate) fn set_from(&mut self, now: Instant, patience: Duration) {
-        let target = now + patience;
-        self.target = self.cap.map_or(target, |cap| cap.min(target));
+        let caps = self.cap.into_iter().chain(self.attempt);
+        self.target = caps.fold(now + patience, Instant::min);
         if self.target < self.armed {
             self.arm();
         }
     }
 
-    /// Sets or removes the cap for targets that are set from now on.
+    /// Sets or removes the cap for targets that are set from now on. There is no attempt then.
     pub(crate) fn set_cap(&mut self, cap: Option<Instant>) {
         self.cap = cap;
+        self.attempt = None;
+    }
+
+    /// Begins an attempt at an endpoint, which may take this long, for targets that are set from
+    /// now on.
+    pub(crate) fn begin_attempt(&mut self, timeout: Option<Duration>) {
+        self.attempt = timeout.map(|timeout| Instant::now() + timeout);
+    }
+
+    /// True if the target is the end of the attempt, and the cap is later.
+    pub(crate) fn ends_attempt(&self) -> bool {
+        !self.is_capped() && self.attempt.is_some_and(|end| end <= self.target)
     }
 
     /// True if the target is the cap.
@@ -150,6 +165,24 @@ mod tests {
         assert!(deadline.is_capped());
         assert!(deadline.guard(std::future::pending::<()>()).await.is_err());
         assert_eq!(begin.elapsed().as_secs(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_ends_before_the_cap_and_after_it_there_may_be_another() {
+        let begin = Instant::now();
+        let mut deadline = Deadline::new(Duration::from_secs(75));
+        deadline.set_cap(Some(begin + Duration::from_secs(5)));
+        for (passed, ends_attempt) in [(2, true), (4, true), (5, false)] {
+            deadline.begin_attempt(Some(Duration::from_secs(2)));
+            deadline.set(Duration::from_secs(60));
+            assert!(deadline.guard(std::future::pending::<()>()).await.is_err());
+            assert_eq!(begin.elapsed().as_secs(), passed);
+            assert_eq!(deadline.ends_attempt(), ends_attempt);
+            assert_eq!(deadline.is_capped(), !ends_attempt);
+        }
+        deadline.set_cap(None);
+        deadline.set(Duration::from_secs(60));
+        assert!(!deadline.ends_attempt());
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use crate::receive;
 use crate::redirect;
 use crate::request_id::RequestId;
 use crate::route;
-use crate::snapshot::{LocalSnapshot, Redirect};
+use crate::snapshot::LocalSnapshot;
 use crate::verdict::Made;
 
 /// What was decided about a request.
@@ -96,6 +96,9 @@ pub(crate) fn decide(
     if let Some(made) = to_slash {
         return Ok(Decision::Answer(made, AnsweredBy::Gateway));
     }
+    if let Some(edits) = &matched.route().request_head {
+        exchange.edit_request(&matched, edits)?;
+    }
     Ok(Decision::Target(matched))
 }
 
@@ -123,10 +126,7 @@ fn to_https(
     let site = site.and_then(|site| local.snapshot.sites.get(site));
     let redirect = site.and_then(|site| site.https_redirect.as_ref());
     match redirect.filter(|_| !exchange.origin.is_https) {
-        Some(Redirect { status, to }) => {
-            let request = &exchange.heads.request;
-            redirect::redirect(*status, to, request, &exchange.origin).map(Some)
-        }
+        Some(redirect) => redirect::redirect(exchange, redirect).map(Some),
         None => Ok(None),
     }
 }

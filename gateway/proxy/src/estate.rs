@@ -2,6 +2,7 @@
 //! their health, buckets, counters, compiled components, numbers of listeners.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,11 +15,13 @@ use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_tls::{SessionSettings, Sessions};
 use janua_wasm::{BucketOptions, Buckets, Places, Runtime};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::acme::Acme;
 use crate::client_limits::Clients;
 use crate::codings::Codings;
+use crate::endpoint_file::EndpointFiles;
 use crate::refusal::RefusalLog;
 use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
@@ -33,6 +36,10 @@ pub struct Estate {
     pub places: Places,
     /// All endpoints that any snapshot references.
     pub endpoints: janua_upstream::Registry,
+    /// Checks the endpoints of the published snapshot.
+    checker: janua_health::Checker,
+    /// The files that list endpoints.
+    pub endpoint_files: EndpointFiles,
     /// Stored responses.
     pub cache: Cache<Failure>,
     /// Open files, and the thread pool for blocking work.
@@ -56,6 +63,8 @@ pub struct Estate {
     generations: Mutex<Vec<Weak<Snapshot>>>,
     /// File descriptors that are kept back from new clients.
     pub(crate) reserve: Reserve,
+    /// Wakes the workers because some request waits until an idle connection is closed.
+    pub(crate) idle_wanted: Notify,
     pub(crate) in_flight: Arc<Gauge>,
     /// The state of content coding.
     pub(crate) codings: Codings,
@@ -86,7 +95,8 @@ impl Estate {
     /// The state of a process with this many workers. `buckets` is the largest number of
     /// rate-limit buckets. `state_dir` is the directory in which the gateway keeps its own
     /// certificates. `hosts_file` has the names that are resolved without a name
-    /// server; the default is the system's.
+    /// server; the default is the system's. Without `name_servers`, those of the system are
+    /// asked.
     ///
     /// # Errors
     /// The thread of the resolver could not be started.
@@ -97,24 +107,29 @@ impl Estate {
         cache: Cache<Failure>,
         state_dir: PathBuf,
         hosts_file: Option<PathBuf>,
+        name_servers: Vec<SocketAddr>,
     ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
+        let origin = Instant::now();
         let hosts_file = hosts_file.unwrap_or_else(|| janua_upstream::HOSTS_FILE.into());
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
             places: Places::new(),
-            endpoints: janua_upstream::Registry::start(hosts_file)?,
+            endpoints: janua_upstream::Registry::start_asking(hosts_file, name_servers)?,
+            endpoint_files: EndpointFiles::default(),
+            checker: janua_health::Checker::new(origin, Arc::clone(&metrics)),
             cache,
             files: Files::new(Limits::default()),
             roots: Mutex::default(),
             runtime,
             workers,
-            origin: Instant::now(),
+            origin,
             state_dir,
             acme: Acme::default(),
             published: ArcSwapOption::empty(),
             generations: Mutex::default(),
             reserve: Reserve::default(),
+            idle_wanted: Notify::new(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
             requests: Counter::new(workers),
             codings: Codings::new(&metrics, workers),
@@ -156,6 +171,14 @@ impl Estate {
         let mut generations = self.generations();
         generations.retain(|generation| generation.strong_count() > 0);
         generations.push(Arc::downgrade(&snapshot));
+        drop(generations);
+        self.checker.apply(snapshot.checked());
+        self.published.store(Some(snapshot));
+        self.endpoints.runs();
+    }
+
+    /// Closes and forgets what a configuration does not use that is about to be published.
+    pub(crate) fn adopt(&self, snapshot: &Snapshot) {
         let used = |root: &Root| {
             let mut used = snapshot.roots();
             used.any(|used| used.root.options() == root.options())
@@ -167,8 +190,19 @@ impl Estate {
         self.buckets.keep_only(|policy| policies.contains(policy));
         self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.runtime.set_datasets(Arc::clone(snapshot.datasets()));
-        self.published.store(Some(snapshot));
-        self.endpoints.runs();
+    }
+
+    /// Begins the active checks of a snapshot that is about to be published, so that its new
+    /// endpoints have results by then ([`Snapshot::awaits_checks`]).
+    pub fn begin_checks(&self, snapshot: &Snapshot) {
+        self.checker.begin(snapshot.checked());
+    }
+
+    /// Ends the checks that were begun for a snapshot that is not published after all.
+    pub fn abandon_checks(&self) {
+        if let Some(published) = self.snapshot() {
+            self.checker.apply(published.checked());
+        }
     }
 
     /// How many snapshots are in use: the published one, and older ones of requests whose

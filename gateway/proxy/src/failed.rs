@@ -27,13 +27,19 @@ pub(crate) fn made_of(
     match kind {
         Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
         Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),
-        // When one of its requests ends is not known; a second is the least that can be said.
-        Kind::TooManyRequests => headers.push((name(b"Retry-After"), name(b"1"))),
+        // When a request ends is not known; a second is the least that can be said.
+        Kind::TooManyRequests | Kind::Overloaded => {
+            headers.push((name(b"Retry-After"), name(b"1")))
+        }
         // What the client has used counts half after a second. The details, which name the
         // policy, are only for the log.
         Kind::PolicyThrottled | Kind::PolicyOverloaded => {
             headers.push((name(b"Retry-After"), name(b"1")));
             let _ = write!(proxy_status, "; details=\"{}\"", kind.word());
+        }
+        // What is wrong with the endpoints, without their addresses.
+        Kind::NoneHealthy if !failure.detail.is_empty() => {
+            let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));
         }
         // Other details may reveal internals, so they appear only in the log.
         _ if kind.fault() == Fault::Client && !failure.detail.is_empty() => {

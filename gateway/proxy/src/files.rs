@@ -6,8 +6,8 @@ use janua_http::accept_encoding::Accepted;
 use janua_http::failure::Kind;
 
 use crate::answer::{Answer, Body};
-use crate::call::request_head::strip;
 use crate::content::{Content, Piece};
+use crate::course::strip;
 use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::representation::Representation;

@@ -56,7 +56,7 @@ pub(crate) async fn call(
     course: &Course,
     caller: &mut Caller<'_, '_>,
 ) -> Result<UpstreamResponse, Failure> {
-    mirror::mirror(exchange, caller.incoming.as_deref_mut());
+    mirror::mirror(exchange, course, caller.incoming.as_deref_mut());
     let tie = affinity::of(exchange, course.forwarding());
     let Heads {
         request, response, ..

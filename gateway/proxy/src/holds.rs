@@ -10,13 +10,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use janua_http::Failure;
-use janua_upstream::{Group, Held};
+use janua_upstream::{Held, Limit, Upstream};
 
-/// How many requests to one upstream may wait, over all workers.
+/// How many requests to one upstream may wait, over all workers, unless it has a limit of its own.
 const MOST: u32 = 1_024;
 
 /// How many follow one that has found an endpoint.
@@ -70,11 +69,12 @@ impl Holds {
 
     /// Takes the last place in the queue of an upstream, whose endpoints could not be reached for
     /// this reason; none if too many requests wait.
-    pub(crate) fn join(self: &Rc<Self>, group: &Arc<Group>, failure: &Failure) -> Option<Place> {
-        let held = Held::enter(group, MOST)?;
-        let queue = self.queue(group.name()).unwrap_or_else(|| {
+    pub(crate) fn join(self: &Rc<Self>, upstream: &Upstream, failure: &Failure) -> Option<Place> {
+        let most = upstream.limit(Limit::Pending).unwrap_or(MOST);
+        let held = Held::enter(upstream.group(), most)?;
+        let queue = self.queue(upstream.name()).unwrap_or_else(|| {
             let queue = Rc::new(Queue {
-                upstream: group.name().into(),
+                upstream: upstream.name().into(),
                 waiting: RefCell::default(),
                 next: Cell::new(0),
                 failure: RefCell::new(failure.clone()),
@@ -205,6 +205,7 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::task::Context;
 
     use janua_http::failure::Kind;
@@ -212,14 +213,17 @@ mod tests {
 
     use super::*;
 
-    fn group() -> Arc<Group> {
+    fn upstream() -> Arc<Upstream> {
         let resolver = Resolver::start("/dev/null".into()).unwrap();
-        let upstreams = Registry::new(resolver).reconcile(&[UpstreamSpec::new("app", Vec::new())]);
-        Arc::clone(upstreams[0].group())
+        let mut upstreams =
+            Registry::new(resolver).reconcile(&[UpstreamSpec::new("app", Vec::new())]);
+        upstreams.remove(0)
     }
 
-    fn join(holds: &Rc<Holds>, group: &Arc<Group>) -> Place {
-        holds.join(group, &Kind::ConnectionRefused.into()).unwrap()
+    fn join(holds: &Rc<Holds>, upstream: &Upstream) -> Place {
+        holds
+            .join(upstream, &Kind::ConnectionRefused.into())
+            .unwrap()
     }
 
     fn turn(place: &Place) -> Option<Turn> {
@@ -233,15 +237,15 @@ mod tests {
 
     #[test]
     fn the_first_leads_and_the_others_follow_by_twos() {
-        let (holds, group) = (Rc::new(Holds::default()), group());
-        let mut places: Vec<_> = (0..6).map(|_| join(&holds, &group)).collect();
+        let (holds, upstream) = (Rc::new(Holds::default()), upstream());
+        let mut places: Vec<_> = (0..6).map(|_| join(&holds, &upstream)).collect();
         let turns = |places: &[Place]| places.iter().map(turn).collect::<Vec<_>>();
         let (lead, follow) = (Some(Turn::Lead), Some(Turn::Follow));
         assert_eq!(turns(&places), [lead, None, None, None, None, None]);
         places.remove(0).leave();
         assert_eq!(turns(&places), [follow, follow, lead, None, None]);
         // Whoever comes now stands behind all others.
-        places.push(join(&holds, &group));
+        places.push(join(&holds, &upstream));
         places.remove(1).leave();
         assert_eq!(turns(&places), [follow, follow, follow, lead, None]);
         // One has found that there is none, and is the first again.
@@ -249,16 +253,16 @@ mod tests {
         assert_eq!(turns(&places), [lead, follow, follow, None, None]);
         assert_eq!(places[4].failure().kind, Kind::ConnectTimeout);
         places.clear();
-        assert!(holds.failure("app").is_none() && group.repeats().held() == 0);
+        assert!(holds.failure("app").is_none() && upstream.group().repeats().held() == 0);
     }
 
     #[test]
     fn one_that_goes_away_passes_the_lead_on() {
-        let (holds, group) = (Rc::new(Holds::default()), group());
+        let (holds, upstream) = (Rc::new(Holds::default()), upstream());
         let (one, two, three) = (
-            join(&holds, &group),
-            join(&holds, &group),
-            join(&holds, &group),
+            join(&holds, &upstream),
+            join(&holds, &upstream),
+            join(&holds, &upstream),
         );
         drop(two);
         assert_eq!(turn(&three), None);
@@ -270,10 +274,10 @@ mod tests {
 
     #[test]
     fn no_more_wait_than_may() {
-        let (holds, group) = (Rc::new(Holds::default()), group());
+        let (holds, upstream) = (Rc::new(Holds::default()), upstream());
         let failure = Kind::Dns.into();
         let all: Vec<_> = (0..2_000)
-            .filter_map(|_| holds.join(&group, &failure))
+            .filter_map(|_| holds.join(&upstream, &failure))
             .collect();
         assert_eq!(all.len(), 1_024);
     }

@@ -137,6 +137,10 @@ fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
         form = Form::Content(made.body.into());
         exchange.record.answered_by = Some(AnsweredBy::Policy);
     }
+    if let Some(edits) = &matched.route().response_head {
+        let by = exchange.record.answered_by.unwrap_or(answer.by);
+        exchange.edit_response(edits, by);
+    }
     exchange.restore_coding_fields();
     exchange.matched = None;
     Ok(form)

@@ -35,6 +35,15 @@ impl Owned {
         }
     }
 
+    /// Whether a policy owns this field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|owned| **owned == *name)
+            || self
+                .beginnings
+                .iter()
+                .any(|it| it.matches_line(name.as_bytes()))
+    }
+
     /// The names of fields, which must not come as trailers either.
     pub(crate) fn names(&self) -> &[Box<str>] {
         &self.names

@@ -211,23 +211,24 @@ pub(crate) async fn watched_for<T>(
     .await
 }
 
-/// Runs `main`, which delivers a response, until the client resets the connection.
-/// A client that has only closed its sending side may still be reading.
+/// Runs `main` until the client, if there is one, resets the connection. A client that
+/// has only closed its sending side may still wait for the response, or read it.
 ///
 /// # Errors
 /// Those of `main`, or that the client has gone away.
 pub(crate) async fn unless_reset<T>(
-    incoming: &mut Incoming,
+    mut incoming: Option<&mut Incoming>,
     main: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mut main = std::pin::pin!(main);
-    let mut is_open = true;
     poll_fn(|context| {
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(output);
         }
-        if is_open && let Poll::Ready(closed) = poll_closed(&mut incoming.reader, context) {
-            is_open = false;
+        if let Some(watched) = &mut incoming
+            && let Poll::Ready(closed) = poll_closed(&mut watched.reader, context)
+        {
+            incoming = None;
             closed?;
         }
         Poll::Pending

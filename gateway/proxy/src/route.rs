@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use janua_http::failure::Kind;
-use janua_http::{Failure, RequestHead};
+use janua_http::{Failure, RequestHead, query};
 use janua_router::{Match, Request};
 
 use crate::exchange::Matched;
@@ -37,6 +37,17 @@ impl Request for RoutedHead<'_> {
         let mut joined = Vec::new();
         self.0.fields.joined(name.as_bytes(), b", ", &mut joined);
         Some(Cow::Owned(joined))
+    }
+
+    fn query_parameter(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let query = self.0.query.as_deref()?;
+        let value = query::parameters(query, name).next()?;
+        if !value.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+            return Some(Cow::Borrowed(value));
+        }
+        let mut decoded = Vec::with_capacity(value.len());
+        query::decode(value, &mut decoded);
+        Some(Cow::Owned(decoded))
     }
 }
 

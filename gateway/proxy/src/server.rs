@@ -66,6 +66,7 @@ impl Server {
     pub fn start(estate: Arc<Estate>, workers: usize, snapshot: Snapshot) -> std::io::Result<Self> {
         estate.reserve.take();
         let snapshot = Arc::new(snapshot);
+        estate.adopt(&snapshot);
         estate.publish(Arc::clone(&snapshot));
         let mut running = Vec::with_capacity(workers);
         for index in 0..workers {
@@ -136,15 +137,8 @@ impl Server {
     /// sockets.
     pub fn publish(&mut self, snapshot: Option<Snapshot>, opened: Opened) {
         if let Some(snapshot) = snapshot {
-            self.estate.publish(Arc::new(snapshot));
-            let (done, taken) = std::sync::mpsc::channel();
-            self.send_all(|_| Command::Refresh(done.clone()));
-            for _ in &self.workers {
-                // A worker may be in a long policy call, so the wait has a limit.
-                if taken.recv_timeout(REFRESH_TIMEOUT).is_err() {
-                    tracing::warn!("a worker has not taken over the new configuration yet");
-                }
-            }
+            self.estate.adopt(&snapshot);
+            self.hand_out(snapshot);
         }
         for key in opened.removed {
             if let Some(bound) = self.sockets.remove(&key) {
@@ -175,11 +169,38 @@ impl Server {
                 let _ = running.commands.send(listen);
             }
         }
+        self.sweep(|_| true);
+    }
+
+    /// Publishes another snapshot of the published configuration, which has other endpoints.
+    pub fn publish_endpoints(&self, snapshot: Snapshot) {
+        self.hand_out(snapshot);
+        // The others are dropped at reloads, of which there are fewer: their last counts are
+        // still to be scraped.
+        self.sweep(|labels| labels.starts_with(&["upstream", "endpoint"]));
+    }
+
+    /// Publishes a snapshot, and waits until the workers use it.
+    fn hand_out(&self, snapshot: Snapshot) {
+        self.estate.publish(Arc::new(snapshot));
+        let (done, taken) = std::sync::mpsc::channel();
+        self.send_all(|_| Command::Refresh(done.clone()));
+        for _ in &self.workers {
+            // A worker may be in a long policy call, so the wait has a limit.
+            if taken.recv_timeout(REFRESH_TIMEOUT).is_err() {
+                tracing::warn!("a worker has not taken over the new configuration yet");
+            }
+        }
+    }
+
+    /// Ends those series of what is configured no more whose labels concern this sweep.
+    fn sweep(&self, concerns: impl Fn(&[&str]) -> bool) {
         if let Some(snapshot) = self.estate.snapshot() {
             let listeners = self.sockets.values().map(|bound| bound.listener.as_str());
             let configured = snapshot.configured(listeners);
-            let is_configured =
-                |labels: &[&str], values: &[Box<str>]| configured.has(labels, values);
+            let is_configured = |labels: &[&str], values: &[Box<str>]| {
+                !concerns(labels) || configured.has(labels, values)
+            };
             self.estate.metrics.sweep(is_configured);
         }
     }

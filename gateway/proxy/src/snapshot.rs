@@ -30,15 +30,20 @@ use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerP
 
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
+use crate::discovery::Discovery;
 use crate::handshake::ListenerTls;
+use crate::head_edits::HeadEdits;
 use crate::hidden_query::HiddenQuery;
 use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
+use crate::location::Location;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
+use crate::prefix::PrefixEdit;
 use crate::retries::{HedgeDelay, Retries};
 use crate::stats::{ChoiceStats, Configured, MirrorStats, RouteStats, UpstreamStats};
 use crate::sticky::Sticky;
+use crate::template::Template;
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
 
@@ -48,8 +53,8 @@ pub struct Snapshot {
     /// The number of the snapshot in this process, from 1.
     pub generation: u64,
     /// Indexed by the number that the estate assigned to the listener's name.
-    pub(crate) listeners: Vec<Option<Listener>>,
-    pub(crate) sites: Vec<Site>,
+    pub(crate) listeners: Arc<[Option<Listener>]>,
+    pub(crate) sites: Arc<[Site]>,
     pub(crate) policies: Vec<Arc<Policy>>,
     /// The instances of policies that are ready for the workers.
     pub(crate) prepared: Prepared,
@@ -58,7 +63,9 @@ pub struct Snapshot {
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
-    pub(crate) certificates: Vec<ServedCertificate>,
+    /// The active checks of each upstream.
+    pub(crate) checks: Vec<Option<Arc<janua_health::Check>>>,
+    pub(crate) certificates: Arc<[ServedCertificate]>,
     /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
     /// Fields that are removed from every request, whoever sends it.
@@ -68,6 +75,28 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Another snapshot of the same configuration, which shares all that was compiled.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            generation: self.generation,
+            listeners: Arc::clone(&self.listeners),
+            sites: Arc::clone(&self.sites),
+            policies: self.policies.clone(),
+            // The workers have them.
+            prepared: Prepared::default(),
+            secrets: Arc::clone(&self.secrets),
+            datasets: Arc::clone(&self.datasets),
+            answers: self.answers.clone(),
+            upstreams: self.upstreams.clone(),
+            checks: self.checks.clone(),
+            certificates: Arc::clone(&self.certificates),
+            request_id_header: self.request_id_header.clone(),
+            internal_headers: self.internal_headers.clone(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// The policies that the routes use.
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
@@ -86,6 +115,27 @@ impl Snapshot {
     /// The upstreams, in the order of their names.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> + Clone {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
+    }
+
+    /// The upstreams with their active checks.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = janua_health::Assignment> {
+        let upstreams = self.upstreams().map(Arc::clone);
+        upstreams.zip(self.checks.iter().cloned())
+    }
+
+    /// The longest time that a single active check may take.
+    pub fn longest_check(&self) -> Duration {
+        let checks = self.checks.iter().flatten();
+        checks
+            .map(|check| check.timing.timeout)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Whether some endpoint waits for the result of its first active check.
+    pub fn awaits_checks(&self) -> bool {
+        self.checked()
+            .any(|assignment| janua_health::awaits_first_result(&assignment))
     }
 
     /// The certificates of the sites, and those that upstreams are shown, each once.
@@ -246,6 +296,10 @@ pub(crate) struct Route {
     pub(crate) choices: Choices,
     /// Who gets copies of the requests that are sent to an upstream.
     pub(crate) mirrors: Box<[Arc<Mirror>]>,
+    /// Edits of the head that the target gets, after those of policies.
+    pub(crate) request_head: Option<Box<HeadEdits>>,
+    /// Edits of the head that the client gets, after those of policies.
+    pub(crate) response_head: Option<Box<HeadEdits>>,
     /// Responses are stored in the shared cache.
     pub(crate) caches: bool,
     /// On a 404 of the upstream, policies may choose another path (phase `missing`).
@@ -303,10 +357,7 @@ pub(crate) enum Target {
     Split(Split),
     Files(Tree),
     Respond(Fixed),
-    Redirect {
-        status: u16,
-        to: Box<[LocationPart]>,
-    },
+    Redirect(Redirect),
 }
 
 /// Files below a directory.
@@ -321,7 +372,7 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 pub(crate) struct To {
     /// A digest of all settings that shape the stored response: the upstream, its `Host`,
-    /// the stripped prefix, and the policies of the phase `fetched`. It is part of the
+    /// how path and head are edited, and the policies of the phase `fetched`. It is part of the
     /// cache key, so that routes that differ in them share no stored response. It does not
     /// depend on the names of routes, so that renaming one keeps what is stored.
     pub(crate) cache_scope: [u8; 8],
@@ -334,6 +385,32 @@ pub(crate) struct To {
     pub(crate) stats: Option<ChoiceStats>,
     /// How requests are repeated; none for as the upstream says.
     pub(crate) retries: Option<Arc<Retries>>,
+    /// What is computed for each request; none if nothing is.
+    pub(crate) rewrite: Option<Box<Rewrite>>,
+    /// The longest time of an attempt, from when the request is being sent to the last byte of
+    /// the response.
+    pub(crate) upstream_timeout: Option<Duration>,
+}
+
+/// A host and a path for an upstream that are computed for each request.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) host: Option<RewrittenHost>,
+    pub(crate) path: Option<PathEdit>,
+}
+
+/// A `Host` that is made of inputs.
+#[derive(Debug)]
+pub(crate) struct RewrittenHost {
+    pub(crate) host: Template,
+    pub(crate) port: Option<u16>,
+}
+
+/// How the path for an upstream is made of that of the request.
+#[derive(Debug)]
+pub(crate) enum PathEdit {
+    Template(Template),
+    Prefix(PrefixEdit),
 }
 
 /// The `Host` that an upstream gets.
@@ -431,18 +508,7 @@ pub(crate) struct Fixed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
     pub(crate) status: u16,
-    pub(crate) to: Box<[LocationPart]>,
-}
-
-/// A part of a redirect's `Location`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LocationPart {
-    Literal(Box<str>),
-    Scheme,
-    Host,
-    Path,
-    /// With its `?`; empty if there is none.
-    Query,
+    pub(crate) to: Location,
 }
 
 /// An upstream and how requests are sent to it.
@@ -466,6 +532,8 @@ pub(crate) struct Forwarding {
     /// The version of the PROXY header that each connection begins with; none for no header.
     pub(crate) proxy_header: Option<janua_proxy_protocol::Version>,
     pub(crate) stats: Arc<UpstreamStats>,
+    /// Where its endpoints come from, unless the configuration names all of them.
+    pub(crate) discovery: Option<Arc<Discovery>>,
 }
 
 /// What the requests to an upstream are balanced by.
@@ -522,6 +590,23 @@ impl LocalUpstream {
     }
 }
 
+/// The handles on the upstreams of a snapshot. Those of an upstream that a snapshot shares with the
+/// previous one, because only other upstreams have other endpoints, are the same.
+fn local_upstreams(
+    snapshot: &Snapshot,
+    previous: Option<&LocalSnapshot>,
+) -> Vec<Rc<LocalUpstream>> {
+    let upstreams = snapshot.upstreams.iter().enumerate();
+    let local = upstreams.map(|(place, forwarding)| {
+        let known = previous.and_then(|previous| previous.upstreams.get(place));
+        let is_same =
+            |it: &&Rc<LocalUpstream>| Arc::ptr_eq(&it.forwarding.upstream, &forwarding.upstream);
+        let same = known.filter(is_same);
+        same.map_or_else(|| LocalUpstream::new(forwarding), Rc::clone)
+    });
+    local.collect()
+}
+
 impl LocalSnapshot {
     /// The handle on a snapshot of the worker with this index. A policy that the previous
     /// snapshot also has keeps its memo and its instance; the instances of the others are
@@ -532,6 +617,7 @@ impl LocalSnapshot {
         worker: usize,
         previous: Option<&Self>,
     ) -> Self {
+        let upstreams = local_upstreams(&snapshot, previous);
         let previous = previous.map_or(&[][..], |previous| &previous.policies);
         let known: HashMap<PolicyId, &Rc<LocalPolicy>> = previous
             .iter()
@@ -565,7 +651,7 @@ impl LocalSnapshot {
                 .map(|listener| listener.as_ref().map(|listener| listener.router.clone()))
                 .collect(),
             client_limits: snapshot.listeners.iter().map(client_limits).collect(),
-            upstreams: snapshot.upstreams.iter().map(LocalUpstream::new).collect(),
+            upstreams,
             terms: snapshot
                 .sites
                 .iter()

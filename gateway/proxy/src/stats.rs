@@ -12,6 +12,7 @@ use std::time::Duration;
 use janua_cache::rules::CacheOutcome;
 use janua_http::failure::{KINDS, Kind};
 use janua_telemetry::metrics::{Counter, Histogram, Registry, definitions};
+use janua_upstream::Upstream;
 
 /// The status classes, and `none` for requests that got no response.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -297,10 +298,29 @@ pub(crate) struct UpstreamStats {
     /// By endpoint and status class.
     by_class: Vec<[OnceLock<Arc<Counter>>; CLASSES.len()]>,
     endpoints: Vec<Box<str>>,
+    /// The names that endpoints are told as theirs, if they are not known by them. Empty if there
+    /// are none.
+    hosts: Vec<Option<Box<str>>>,
 }
 
 impl UpstreamStats {
-    pub(crate) fn new(registry: &Arc<Registry>, name: &str, endpoints: Vec<Box<str>>) -> Self {
+    /// The metrics of an upstream.
+    pub(crate) fn of(registry: &Arc<Registry>, upstream: &Upstream) -> Self {
+        let addresses = upstream.members().iter();
+        let addresses = addresses.map(|member| member.endpoint.address());
+        let labels = addresses.clone().map(|address| address.to_string().into());
+        let mut hosts: Vec<Option<Box<str>>> =
+            addresses.map(|it| it.named().map(Into::into)).collect();
+        if hosts.iter().all(Option::is_none) {
+            hosts = Vec::new();
+        }
+        Self {
+            hosts,
+            ..Self::new(registry, upstream.name(), labels.collect())
+        }
+    }
+
+    fn new(registry: &Arc<Registry>, name: &str, endpoints: Vec<Box<str>>) -> Self {
         Self {
             registry: Arc::clone(registry),
             name: name.into(),
@@ -313,6 +333,7 @@ impl UpstreamStats {
                 .map(|_| [const { OnceLock::new() }; CLASSES.len()])
                 .collect(),
             endpoints,
+            hosts: Vec::new(),
         }
     }
 
@@ -324,6 +345,12 @@ impl UpstreamStats {
     /// The endpoint's address as configured, for the log.
     pub(crate) fn endpoint(&self, index: usize) -> &str {
         self.endpoints.get(index).map_or("", |address| address)
+    }
+
+    /// The host and port that the endpoint knows as its own.
+    pub(crate) fn host(&self, index: usize) -> &str {
+        let host = self.hosts.get(index).and_then(Option::as_deref);
+        host.unwrap_or_else(|| self.endpoint(index))
     }
 
     /// Counts a response of an endpoint.
@@ -349,6 +376,22 @@ impl UpstreamStats {
         let labels = [&*self.name, self.endpoint(endpoint)];
         self.registry
             .counter(&definitions::UPSTREAM_UNSOLICITED, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request for which a limit of the upstream has left no place. They may be very
+    /// many, but looking the series up costs less than sending a request.
+    pub(crate) fn count_overload(&self, shard: usize, limit: &str) {
+        self.registry
+            .counter(&definitions::UPSTREAM_OVERLOADS, [&*self.name, limit])
+            .increment(shard);
+    }
+
+    /// Counts an ejection. That is rare, so the series is looked up.
+    pub(crate) fn count_ejection(&self, shard: usize, endpoint: usize, reason: &str) {
+        let labels = [&*self.name, self.endpoint(endpoint), reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_EJECTIONS, labels)
             .increment(shard);
     }
 

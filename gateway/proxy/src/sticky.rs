@@ -84,6 +84,12 @@ impl Sticky {
         }
     }
 
+    /// The sessions of the same upstream with endpoints at other addresses.
+    pub(crate) fn with(&self, addresses: impl Iterator<Item = String>) -> Self {
+        let (key, cookie) = (self.key.clone(), self.cookie.clone());
+        Self::new(&self.upstream, addresses, key, cookie)
+    }
+
     /// The session that a request belongs to, by its fields `Cookie`. A cookie that is forged,
     /// expired, or of an endpoint that is gone, is none.
     pub(crate) fn session<'a>(

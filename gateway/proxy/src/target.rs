@@ -15,6 +15,7 @@ use crate::files;
 use crate::forward;
 use crate::receive;
 use crate::redirect;
+use crate::rewrite;
 use crate::snapshot::Target;
 
 /// Gets the answer of the target.
@@ -30,7 +31,10 @@ pub(crate) async fn answer(
     match &route.target {
         Target::Upstream(_) | Target::Split(_) => {
             let to = choice::choose(exchange, matched)?;
-            let course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            let mut course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            if let Some(rewrite) = &to.rewrite {
+                rewrite::rewrite(exchange, matched, rewrite, &mut course)?;
+            }
             receive::allow_pauses(exchange, client, &course);
             if route.caches {
                 return Box::pin(cached::cached(exchange, client, &course)).await;
@@ -39,9 +43,8 @@ pub(crate) async fn answer(
         }
         Target::Files(tree) => Box::pin(files::files(exchange, tree)).await,
         Target::Respond(fixed) => Ok(Answer::made(exchange, fixed.into(), AnsweredBy::Gateway)),
-        Target::Redirect { status, to } => {
-            let request = &exchange.heads.request;
-            let redirect = redirect::redirect(*status, to, request, &exchange.origin)?;
+        Target::Redirect(redirect) => {
+            let redirect = redirect::redirect(exchange, redirect)?;
             Ok(Answer::made(exchange, redirect, AnsweredBy::Gateway))
         }
     }

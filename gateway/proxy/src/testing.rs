@@ -89,8 +89,8 @@ impl Kit {
             disk: None,
         };
         let cache = Cache::open(&options).expect("a cache");
-        let estate =
-            Estate::new(runtime, 1, 1000, cache, "unused".into(), None).expect("an estate");
+        let estate = Estate::new(runtime, 1, 1000, cache, "unused".into(), None, Vec::new())
+            .expect("an estate");
         let bundled = Bundled {
             names: &[],
             component: &|_| None,

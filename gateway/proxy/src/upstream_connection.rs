@@ -1,5 +1,7 @@
 //! A persistent connection to an endpoint of an upstream.
 
+use janua_upstream::Place;
+
 use crate::idle::Idle;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
@@ -16,6 +18,9 @@ pub(crate) struct UpstreamConnection {
     pub(crate) tls: Option<UpstreamTls>,
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
+    /// Counts it among the connections of its upstream; none for a stream, whose connection is
+    /// counted.
+    _place: Option<Place>,
 }
 
 impl UpstreamConnection {
@@ -25,6 +30,15 @@ impl UpstreamConnection {
             tls,
             incoming: Incoming::new(Reader::new(read)),
             outgoing: Outgoing::new(Writer::new(write)),
+            _place: None,
+        }
+    }
+
+    /// The same, counted among the connections of its upstream.
+    pub(crate) fn counted(self, place: Place) -> Self {
+        Self {
+            _place: Some(place),
+            ..self
         }
     }
 

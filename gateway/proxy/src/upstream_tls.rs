@@ -23,6 +23,11 @@ impl UpstreamTls {
         Self(Arc::new(client))
     }
 
+    /// What handshakes are performed with.
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.0
+    }
+
     /// The certificate that the gateway shows.
     pub(crate) fn certificate(&self) -> Option<&Arc<Certificate>> {
         self.0.certificate()
@@ -55,7 +60,7 @@ impl UpstreamTls {
     ) -> Result<TlsStream<TcpStream>, Failure> {
         let host = match endpoint {
             Address::Ip(address) => address.ip().to_string(),
-            Address::Name { host, .. } => host.clone(),
+            Address::Name { host, .. } | Address::Resolved { host, .. } => host.clone(),
             Address::Unix(_) => String::new(),
         };
         let name = self.0.server_name(&host);

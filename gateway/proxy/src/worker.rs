@@ -113,6 +113,13 @@ impl Worker {
         }
     }
 
+    /// Closes idle connections to upstreams that have as many as they may have, and for which
+    /// requests wait.
+    pub(crate) fn close_waited_for(&self) {
+        self.pool.borrow_mut().close_waited_for();
+        self.shared.borrow().close_waited_for(None);
+    }
+
     /// Takes heads for an exchange.
     pub(crate) fn take_heads(&self) -> Box<Heads> {
         self.heads.borrow_mut().pop().unwrap_or_default()

@@ -67,9 +67,14 @@ async fn execute_commands(
             _ = second.tick() => {
                 let now = worker.clock.now();
                 worker.pool.borrow_mut().sweep(now.monotonic_ms);
+                worker.close_waited_for();
                 worker.shared.borrow_mut().tick(now.instant);
                 worker.log.borrow_mut().flush();
                 while accepting.try_join_next().is_some() {}
+                continue;
+            }
+            () = worker.estate.idle_wanted.notified() => {
+                worker.close_waited_for();
                 continue;
             }
         };

@@ -32,6 +32,9 @@ impl Request for Asked {
     fn header(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
+    fn query_parameter(&self, _: &str) -> Option<Cow<'_, [u8]>> {
+        None
+    }
 }
 
 fn site(hosts: HostPattern, paths: Vec<PathPattern>) -> SiteSpec {
@@ -40,6 +43,7 @@ fn site(hosts: HostPattern, paths: Vec<PathPattern>) -> SiteSpec {
         bare: false,
         methods: Vec::new(),
         headers: Vec::new(),
+        query: Vec::new(),
     };
     SiteSpec {
         hosts: vec![hosts],

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ahash::{HashMap, HashMapExt as _};
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::pattern::{Field, Methods, STANDARD, Value};
+use crate::pattern::{Condition, Methods, Of, STANDARD, Value};
 use crate::router::{Hosts, Router};
 use crate::site::{Path, Route, Site};
 use crate::spec::{HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
@@ -136,14 +136,14 @@ impl Build {
             let Some(route) = self.route(spec) else {
                 continue;
             };
-            let mut fields = route.fields.clone();
-            fields.sort_unstable();
-            fields.dedup();
-            let identity = (route.path.clone(), route.methods.clone(), fields);
+            let mut conditions = route.conditions.clone();
+            conditions.sort_unstable();
+            conditions.dedup();
+            let identity = (route.path.clone(), route.methods.clone(), conditions);
             if let Some(first) = seen.insert(identity, number) {
                 self.error_with(
                     Some(first),
-                    "same path, methods and headers as another route of this site, which takes \
+                    "same path, methods and conditions as another route of this site, which takes \
                      every request of this one"
                         .to_owned(),
                 );
@@ -166,28 +166,37 @@ impl Build {
                 self.error(fault);
             }
         }
-        let mut fields = Vec::with_capacity(spec.headers.len());
+        let mut conditions = Vec::with_capacity(spec.headers.len() + spec.query.len());
         for header in &spec.headers {
             if !is_token(&header.name) {
                 self.error(format!("`{}` is not the name of a head field", header.name));
             }
-            let value = match &header.value {
-                ValuePattern::Equals(text) => Value::Equals(text.as_bytes().into()),
-                ValuePattern::Present => Value::Present,
-                ValuePattern::Absent => Value::Absent,
-                ValuePattern::Regex(text) => Value::Regex(self.regex(text).unwrap_or_default()),
-            };
-            fields.push(Field {
-                name: header.name.to_ascii_lowercase().into(),
-                value,
-            });
+            let name = header.name.to_ascii_lowercase().into();
+            conditions.push(self.condition(Of::Header(name), &header.value));
+        }
+        for parameter in &spec.query {
+            if parameter.name.is_empty() {
+                self.error("a query parameter has no name".to_owned());
+            }
+            let name = parameter.name.as_str().into();
+            conditions.push(self.condition(Of::Query(name), &parameter.value));
         }
         (self.errors.len() == before).then(|| Route {
             path: path.unwrap_or(Path::Any),
             bare: spec.bare,
             methods: Methods::new(&spec.methods),
-            fields,
+            conditions,
         })
+    }
+
+    fn condition(&mut self, of: Of, value: &ValuePattern) -> Condition {
+        let value = match value {
+            ValuePattern::Equals(text) => Value::Equals(text.as_bytes().into()),
+            ValuePattern::Present => Value::Present,
+            ValuePattern::Absent => Value::Absent,
+            ValuePattern::Regex(text) => Value::Regex(self.regex(text).unwrap_or_default()),
+        };
+        Condition { of, value }
     }
 
     fn path(&mut self, path: &PathPattern) -> Option<Path> {
@@ -236,11 +245,7 @@ impl Build {
         if let Some(&place) = self.regex_places.get(text) {
             return Some(place);
         }
-        let built = RegexBuilder::new(text)
-            .size_limit(REGEX_LIMIT)
-            .dfa_size_limit(REGEX_LIMIT)
-            .build();
-        match built {
+        match expression(text) {
             Ok(regex) => {
                 let place = self.regexes.len();
                 self.regexes.push(regex);
@@ -290,6 +295,14 @@ impl Site {
             }
         }
     }
+}
+
+/// Compiles a regular expression within its limit.
+pub(crate) fn expression(text: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text)
+        .size_limit(REGEX_LIMIT)
+        .dfa_size_limit(REGEX_LIMIT)
+        .build()
 }
 
 fn host_fault(name: &str) -> Option<&'static str> {

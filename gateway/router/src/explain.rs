@@ -2,7 +2,7 @@
 //! reason why it was or was not chosen. For operators; not used to serve
 //! requests.
 
-use crate::pattern::Methods;
+use crate::pattern::{Methods, Of};
 use crate::router::{Match, Request, Router};
 use crate::site::Route;
 
@@ -44,6 +44,12 @@ pub enum Reason {
         /// Index of the condition in the route's `headers`.
         condition: usize,
     },
+    /// Path, method and header fields match, but a condition on a query
+    /// parameter does not hold.
+    Query {
+        /// Index of the condition in the route's `query`.
+        condition: usize,
+    },
 }
 
 impl Router {
@@ -80,10 +86,19 @@ impl Router {
             let allow = Methods::allow(&route.methods);
             return Reason::Method { allow };
         }
-        let mut fields = route.fields.iter();
-        match fields.position(|field| !field.holds(request, &self.regexes)) {
-            Some(condition) => Reason::Header { condition },
-            None => Reason::LessSpecific,
+        let mut failed = route.conditions.iter().enumerate();
+        let Some((place, failed)) = failed.find(|(_, it)| !it.holds(request, &self.regexes)) else {
+            return Reason::LessSpecific;
+        };
+        let headers = route.conditions.iter();
+        let headers = headers
+            .take_while(|it| matches!(it.of, Of::Header(_)))
+            .count();
+        match failed.of {
+            Of::Header(_) => Reason::Header { condition: place },
+            Of::Query(_) => Reason::Query {
+                condition: place - headers,
+            },
         }
     }
 }

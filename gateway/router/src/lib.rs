@@ -28,10 +28,10 @@
 //! the prefix `/api/`, as a regular expression does in nginx.
 //!
 //! **Among routes with the same path**, the first in the file whose methods and
-//! headers match.
+//! conditions on header fields and query parameters match.
 //!
 //! A route matches as a whole or not at all: if its path matches but its
-//! methods or headers do not, the next less specific route is tried. If no
+//! methods or conditions do not, the next less specific route is tried. If no
 //! route matches and at least one failed only because of its method, the
 //! response is 405, and its `Allow` field lists the methods of all such routes.
 //!
@@ -54,6 +54,7 @@
 
 mod build;
 mod explain;
+mod order;
 mod pattern;
 mod router;
 mod shadow;
@@ -63,6 +64,9 @@ mod trie;
 
 pub use build::BuildError;
 pub use explain::{Candidate, Explanation, Reason};
+pub use order::{host_order, route_order};
 pub use router::{Match, Request, Router};
 pub use shadow::{Shadowed, shadowed};
-pub use spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
+pub use spec::{
+    HeaderPattern, HostPattern, PathPattern, QueryPattern, RouteSpec, SiteSpec, ValuePattern,
+};

@@ -1,4 +1,5 @@
-//! The compiled conditions of one route on methods and header fields.
+//! The compiled conditions of one route on methods, header fields and query
+//! parameters.
 
 use std::fmt::Write as _;
 
@@ -100,12 +101,20 @@ fn place(method: &[u8]) -> Option<usize> {
     STANDARD.iter().position(|name| name.as_bytes() == method)
 }
 
-/// A condition on one header field.
+/// A condition on the value of one header field or query parameter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Field {
-    /// Lower-case.
-    pub(crate) name: Box<str>,
+pub(crate) struct Condition {
+    pub(crate) of: Of,
     pub(crate) value: Value,
+}
+
+/// What a condition is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Of {
+    /// The header field of this name, in lower case.
+    Header(Box<str>),
+    /// The query parameter of this name.
+    Query(Box<str>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,9 +126,12 @@ pub(crate) enum Value {
     Regex(usize),
 }
 
-impl Field {
+impl Condition {
     pub(crate) fn holds(&self, request: &impl Request, regexes: &[Regex]) -> bool {
-        let value = request.header(&self.name);
+        let value = match &self.of {
+            Of::Header(name) => request.header(name),
+            Of::Query(name) => request.query_parameter(name),
+        };
         match (&self.value, value) {
             (Value::Absent, value) => value.is_none(),
             (_, None) => false,

@@ -11,8 +11,8 @@ use crate::site::Site;
 use crate::spec::SiteSpec;
 
 /// The parts of a request that routing reads. Each part is read only when it is
-/// needed: no header is read for a request whose routes have no header
-/// conditions.
+/// needed: no header and no parameter is read for a request whose routes have
+/// no conditions on them.
 pub trait Request {
     /// The host: lower-case, without port and trailing dot; empty if there is
     /// none.
@@ -24,6 +24,8 @@ pub trait Request {
     /// The value of a head field; `name` is lower-case. Several lines are
     /// joined with `", "`.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
+    /// The value of the first query parameter with this name, decoded.
+    fn query_parameter(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 }
 
 /// The result of routing. Sites and routes are identified by their index in the
@@ -85,7 +87,7 @@ impl Router {
     /// All errors at once: malformed or repeated hosts, paths that do not begin
     /// with `/`, malformed methods, regular expressions that do not compile or
     /// exceed 1 MiB, and routes that repeat another route's path, methods and
-    /// headers.
+    /// conditions.
     pub fn new(sites: &[SiteSpec]) -> Result<Self, Vec<BuildError>> {
         build(sites)
     }

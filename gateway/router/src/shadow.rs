@@ -8,8 +8,9 @@
 
 use ahash::HashMap;
 
-use crate::pattern::Methods;
-use crate::spec::{HeaderPattern, PathPattern, RouteSpec, ValuePattern};
+use crate::build::expression as expression_of;
+use crate::pattern::{Methods, Of};
+use crate::spec::{PathPattern, RouteSpec, ValuePattern};
 
 /// A route of a site that is never chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Shadowed {
 }
 
 /// The routes of a site that are never chosen, in the order of the file. Routes
-/// that repeat another route's path, methods and headers are not included, because
+/// that repeat another route's path, methods and conditions are not included, because
 /// [`crate::Router::new`] refuses them.
 pub fn shadowed(routes: &[RouteSpec]) -> Vec<Shadowed> {
     let known: Vec<ComparableRoute<'_>> = routes.iter().map(ComparableRoute::of).collect();
@@ -44,7 +45,7 @@ struct ComparableRoute<'a> {
     /// `/api/`.
     bare: Option<&'a str>,
     methods: Methods,
-    headers: Vec<(String, &'a ValuePattern)>,
+    conditions: Vec<(Of, &'a ValuePattern)>,
 }
 
 /// The kinds of path in the order in which they are tried: see the crate's
@@ -82,7 +83,12 @@ struct Literal {
 
 impl<'a> ComparableRoute<'a> {
     fn of(spec: &'a RouteSpec) -> Self {
-        let header = |header: &'a HeaderPattern| (header.name.to_ascii_lowercase(), &header.value);
+        let headers = spec.headers.iter().map(|header| {
+            let name = header.name.to_ascii_lowercase().into();
+            (Of::Header(name), &header.value)
+        });
+        let query = spec.query.iter();
+        let query = query.map(|it| (Of::Query(it.name.as_str().into()), &it.value));
         let prefix = match &spec.path {
             PathPattern::Segment(path) | PathPattern::Prefix(path) => path.strip_suffix('/'),
             _ => None,
@@ -104,32 +110,44 @@ impl<'a> ComparableRoute<'a> {
                 PathPattern::Regex(expression) => Path::Regex(expression),
             },
             methods: Methods::new(&spec.methods),
-            headers: spec.headers.iter().map(header).collect(),
+            conditions: headers.chain(query).collect(),
         }
     }
 
-    /// Whether this route's methods and headers accept every request that those of
+    /// Whether this route's methods and conditions accept every request that those of
     /// `other` accept. False for an exact repetition, which is an error already.
     fn takes_all_of(&self, other: &Self) -> bool {
-        let holds = |(name, value): &(String, &ValuePattern)| {
-            other.headers.iter().any(|(other_name, other_value)| {
-                let is_implied =
-                    **value == ValuePattern::Present && **other_value != ValuePattern::Absent;
-                name == other_name && (value == other_value || is_implied)
-            })
+        let holds = |(of, value): &(Of, &ValuePattern)| {
+            let mut others = other.conditions.iter();
+            others.any(|(other_of, other)| of == other_of && is_implied(value, other))
         };
         let is_repeated = self.path == other.path
             && self.methods == other.methods
-            && self.headers.len() == other.headers.len()
-            && other.headers.iter().all(|it| self.headers.contains(it));
+            && self.conditions.len() == other.conditions.len()
+            && other
+                .conditions
+                .iter()
+                .all(|it| self.conditions.contains(it));
         // The bare path is taken as well by a route with the same one, or by an
         // expression.
         let takes_bare =
             other.bare.is_none() || self.bare == other.bare || matches!(self.path, Path::Regex(_));
         takes_bare
             && self.methods.covers(&other.methods)
-            && self.headers.iter().all(holds)
+            && self.conditions.iter().all(holds)
             && !is_repeated
+    }
+}
+
+/// Whether every value that `by` accepts is accepted by `value`.
+fn is_implied(value: &ValuePattern, by: &ValuePattern) -> bool {
+    match (value, by) {
+        (ValuePattern::Present, by) => *by != ValuePattern::Absent,
+        // An expression that does not compile is reported elsewhere.
+        (ValuePattern::Regex(expression), ValuePattern::Equals(text)) => {
+            expression_of(expression).is_ok_and(|regex| regex.is_match(text.as_bytes()))
+        }
+        (value, by) => value == by,
     }
 }
 
@@ -169,6 +187,10 @@ impl<'a> Index<'a> {
     ) -> impl Iterator<Item = usize> + 'i {
         let before = move |other: &&usize| **other < number;
         let same = self.same.get(&route.path).into_iter().flatten();
+        // Every path is below the root; of request targets only `*` is not, which is answered
+        // before it is routed.
+        let root = self.same.get(&Path::Prefix("/")).into_iter().flatten();
+        let root = root.filter(|_| route.path == Path::Any);
         // Expressions and suffixes are tried in the order of the file, and before
         // all prefixes.
         let is_pattern = matches!(route.path, Path::Suffix(_) | Path::Regex(_));
@@ -184,6 +206,7 @@ impl<'a> Index<'a> {
             _ => Vec::new(),
         };
         same.filter(before)
+            .chain(root)
             .copied()
             .chain(
                 texts

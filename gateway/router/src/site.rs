@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use ahash::HashMap;
 use regex::bytes::Regex;
 
-use crate::pattern::{Field, Methods};
+use crate::pattern::{Condition, Methods};
 use crate::router::Request;
 use crate::trie::{Entry, Trie};
 
@@ -30,7 +30,9 @@ pub(crate) struct Route {
     /// See [`crate::RouteSpec::bare`].
     pub(crate) bare: bool,
     pub(crate) methods: Methods,
-    pub(crate) fields: Vec<Field>,
+    /// Those on header fields, in the order of the file, then those on query
+    /// parameters.
+    pub(crate) conditions: Vec<Condition>,
 }
 
 /// A route's path, normalised so that equal patterns compare as equal.
@@ -63,7 +65,7 @@ impl Site {
     pub(crate) fn route(&self, request: &impl Request, regexes: &[Regex]) -> Option<usize> {
         let method = request.method();
         let found = self.visit(request.path(), regexes, |number, route| {
-            if route.methods.take(method) && route.fields_hold(request, regexes) {
+            if route.methods.take(method) && route.conditions_hold(request, regexes) {
                 ControlFlow::Break(number)
             } else {
                 ControlFlow::Continue(())
@@ -78,7 +80,7 @@ impl Site {
     pub(crate) fn allow(&self, request: &impl Request, regexes: &[Regex]) -> Option<String> {
         let mut methods = Methods::default();
         let _ = self.visit(request.path(), regexes, |_, route| {
-            if !route.methods.take(request.method()) && route.fields_hold(request, regexes) {
+            if !route.methods.take(request.method()) && route.conditions_hold(request, regexes) {
                 methods.join(&route.methods);
             }
             ControlFlow::<()>::Continue(())
@@ -192,8 +194,9 @@ impl Route {
         }
     }
 
-    pub(crate) fn fields_hold(&self, request: &impl Request, regexes: &[Regex]) -> bool {
-        self.fields.iter().all(|f| f.holds(request, regexes))
+    pub(crate) fn conditions_hold(&self, request: &impl Request, regexes: &[Regex]) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.all(|condition| condition.holds(request, regexes))
     }
 }
 

@@ -44,15 +44,25 @@ pub struct HeaderPattern {
     pub value: ValuePattern,
 }
 
-/// What the value of a header field must be. Several field lines with one name
-/// count as one value, joined with `", "`.
+/// One condition on a parameter of the query.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct QueryPattern {
+    /// The parameter's name, decoded. Names are case-sensitive.
+    pub name: String,
+    /// What its value must be.
+    pub value: ValuePattern,
+}
+
+/// What the value of a header field or query parameter must be. Several field
+/// lines with one name count as one value, joined with `", "`; of several
+/// parameters with one name the first counts, decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ValuePattern {
     /// Exactly these bytes.
     Equals(String),
-    /// The field is present, with any value, even an empty one.
+    /// It is present, with any value, even an empty one.
     Present,
-    /// The field is absent.
+    /// It is absent.
     Absent,
     /// The expression matches anywhere in the value.
     Regex(String),
@@ -73,6 +83,8 @@ pub struct RouteSpec {
     pub methods: Vec<String>,
     /// Conditions on header fields; all must hold.
     pub headers: Vec<HeaderPattern>,
+    /// Conditions on parameters of the query; all must hold.
+    pub query: Vec<QueryPattern>,
 }
 
 /// One site: the hosts it answers for and its routes in the order of the file.

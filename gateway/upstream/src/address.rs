@@ -23,6 +23,14 @@ pub enum Address {
     },
     /// `unix:/run/app.sock`; an absolute path.
     Unix(PathBuf),
+    /// One of the addresses of a name. It is shown as the address, and told and verified as the
+    /// name.
+    Resolved {
+        /// The name, lower-case.
+        host: String,
+        /// The address, with the port of the name.
+        at: SocketAddr,
+    },
 }
 
 impl Address {
@@ -67,6 +75,17 @@ impl Address {
     }
 }
 
+impl Address {
+    /// The name and port that requests may be told as their `Host`, for one of the addresses of
+    /// a name; none if the address itself is that.
+    pub fn named(&self) -> Option<String> {
+        match self {
+            Self::Resolved { host, at } => Some(format!("{host}:{}", at.port())),
+            Self::Ip(_) | Self::Name { .. } | Self::Unix(_) => None,
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 
@@ -82,6 +101,7 @@ impl fmt::Display for Address {
             Self::Ip(address) => address.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Resolved { at, .. } => at.fmt(f),
         }
     }
 }

@@ -59,7 +59,9 @@ impl Endpoint {
                 let stream = limited(Instant::now() + within, UnixStream::connect(path)).await;
                 stream.map(|s| (Connection::Unix(s), Remote::Unix(path.clone())))
             }
-            Address::Ip(_) | Address::Name { .. } => self.connect_tcp(within).await,
+            Address::Ip(_) | Address::Name { .. } | Address::Resolved { .. } => {
+                self.connect_tcp(within).await
+            }
         };
         match &connected {
             Ok(_) => self.connections.opened.fetch_add(1, Relaxed),
@@ -71,7 +73,44 @@ impl Endpoint {
         connected
     }
 
+    /// Connects for a health check: as for a request, but to another port if there is one, and
+    /// without an effect on what requests do and on what is counted about them.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_for_check(
+        &self,
+        within: Duration,
+        port: Option<u16>,
+    ) -> Result<Connection, ConnectError> {
+        let connected = match self.address() {
+            Address::Unix(path) => {
+                let stream = limited(Instant::now() + within, UnixStream::connect(path)).await;
+                stream.map(Connection::Unix)
+            }
+            Address::Ip(_) | Address::Name { .. } | Address::Resolved { .. } => {
+                let connected = self.connect_in_turn(within, port).await;
+                connected.map(|(stream, _, _)| Connection::Tcp(stream))
+            }
+        };
+        if connected.is_err() {
+            self.wake_resolver.notify_one();
+        }
+        connected
+    }
+
     async fn connect_tcp(&self, within: Duration) -> Result<(Connection, Remote), ConnectError> {
+        let (stream, address, place) = self.connect_in_turn(within, None).await?;
+        self.preferred.store(place, Relaxed);
+        Ok((Connection::Tcp(stream), Remote::Ip(address)))
+    }
+
+    /// The connection, the address, and its index.
+    async fn connect_in_turn(
+        &self,
+        within: Duration,
+        port: Option<u16>,
+    ) -> Result<(TcpStream, SocketAddr, usize), ConnectError> {
         let resolution = self.resolution();
         let count = resolution.addresses.len();
         let deadline = Instant::now() + within;
@@ -82,13 +121,13 @@ impl Endpoint {
             let Some(&address) = resolution.addresses.get(place) else {
                 break;
             };
+            let address = port.map_or(address, |port| SocketAddr::new(address.ip(), port));
             let left = u32::try_from(count - turn).unwrap_or(u32::MAX);
             let share = Instant::now() + deadline.duration_since(Instant::now()) / left;
             match limited(share, TcpStream::connect(address)).await {
                 Ok(stream) => {
                     stream.set_nodelay(true).map_err(ConnectError::from)?;
-                    self.preferred.store(place, Relaxed);
-                    return Ok((Connection::Tcp(stream), Remote::Ip(address)));
+                    return Ok((stream, address, place));
                 }
                 Err(why) => error = why,
             }

@@ -13,10 +13,13 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::address::Address;
+use crate::check::CheckCell;
+use crate::condition::{self, ConditionCell};
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
 use crate::latency::Latency;
+use crate::outliers::{Ejection, Watch};
 use crate::slow_start::Rise;
 
 /// How long connections to an endpoint are not reused after it sent unsolicited
@@ -41,8 +44,8 @@ pub struct Endpoint {
     /// The index of the address of the last successful connection; it is tried
     /// first.
     pub(crate) preferred: AtomicUsize,
-    /// Wakes the resolver's task for this endpoint, to resolve the name again
-    /// or to end.
+    /// Wakes the resolver's task for this endpoint, or for the name of which it
+    /// is an address, to resolve the name again or to end.
     pub(crate) wake_resolver: Arc<Notify>,
     /// Wakes tasks that wait for the first result of the resolver.
     answer: Notify,
@@ -52,6 +55,8 @@ pub struct Endpoint {
     shared: CachePadded<Shared>,
     /// Written for every connection.
     pub(crate) connections: CachePadded<Connections>,
+    /// Whether it is an outlier. Written for every request, if outliers are looked for.
+    watch: CachePadded<Watch>,
 }
 
 #[derive(Debug, Default)]
@@ -65,6 +70,8 @@ struct Load {
 struct Shared {
     health: Cell,
     failure_streak: FailureStreak,
+    checks: CheckCell,
+    condition: ConditionCell,
     /// There is at least one address to connect to.
     resolved: AtomicBool,
     /// The resolver has reported a result, success or failure.
@@ -122,7 +129,7 @@ impl Endpoint {
     pub(crate) fn new(group: &Arc<Group>, address: Address) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let addresses: Box<[SocketAddr]> = match &address {
-            Address::Ip(address) => Box::new([*address]),
+            Address::Ip(address) | Address::Resolved { at: address, .. } => Box::new([*address]),
             Address::Name { .. } | Address::Unix(_) => Box::default(),
         };
         let known = !matches!(address, Address::Name { .. });
@@ -142,6 +149,8 @@ impl Endpoint {
             shared: CachePadded::new(Shared {
                 health: Cell::new(),
                 failure_streak: FailureStreak::default(),
+                checks: CheckCell::default(),
+                condition: ConditionCell::default(),
                 resolved: AtomicBool::new(known),
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
@@ -151,6 +160,7 @@ impl Endpoint {
                 rise: Rise::ever(),
             }),
             connections: CachePadded::default(),
+            watch: CachePadded::default(),
         }
     }
 
@@ -238,6 +248,42 @@ impl Endpoint {
     /// request succeeded.
     pub fn failing(&self) -> Option<Failing> {
         self.shared.failure_streak.failing()
+    }
+
+    /// Its ejection as an outlier, if there is one.
+    pub fn ejection(&self) -> Option<Ejection> {
+        self.group.sweep.failures()?;
+        self.watch.ejection()
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// How many requests have failed since the last success.
+    pub(crate) fn failures_in_a_row(&self) -> u32 {
+        self.shared.failure_streak.count()
+    }
+
+    /// The word of the last failure of a request, whatever came after it.
+    pub(crate) fn last_failure(&self) -> Option<&'static str> {
+        self.shared.failure_streak.last_word()
+    }
+
+    /// A check has passed: an ejection ends, and failures that are older than `silence_ms` say
+    /// nothing any more. True if it was ejected.
+    pub(crate) fn readmit(&self, silence_ms: u64, now_ms: u64) -> bool {
+        self.shared.failure_streak.forgive(silence_ms, now_ms);
+        let was_outlier = self.watch.readmit(now_ms);
+        self.shared.health.readmit() || was_outlier
+    }
+
+    pub(crate) fn check_cell(&self) -> &CheckCell {
+        &self.shared.checks
+    }
+
+    pub(crate) fn condition_cell(&self) -> &ConditionCell {
+        &self.shared.condition
     }
 
     /// Records that the endpoint has come up while the gateway runs: its share of the requests grows
@@ -340,8 +386,10 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         // The resolver's task finds the endpoint gone and stops refreshing its
-        // name.
-        self.wake_resolver.notify_one();
+        // name. That of an endpoint that is one of several of a name goes on.
+        if matches!(self.address, Address::Name { .. }) {
+            self.wake_resolver.notify_one();
+        }
     }
 }
 
@@ -369,24 +417,28 @@ impl InFlight {
     }
 
     /// Reports the outcome of the request. Returns the change of health that
-    /// this caused, if any, for the log.
+    /// this caused, if any. What it means for the endpoint has been logged then.
     pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
-        if let AttemptOutcome::Failed(_) = outcome {
+        let has_failed = matches!(outcome, AttemptOutcome::Failed(_));
+        if has_failed {
             shared.failures.fetch_add(1, Relaxed);
             if self.observes {
                 self.endpoint.load.latency.fail(now_ms);
             }
         }
-        let change = shared.failure_streak.report(outcome, now_ms);
-        let Some(rule) = &self.rule else {
-            return change;
+        let streak = shared.failure_streak.report(outcome, now_ms);
+        let change = match &self.rule {
+            None => streak,
+            Some(rule) => shared.health.report(outcome, now_ms, rule),
         };
-        let change = shared.health.report(outcome, now_ms, rule);
         match change {
-            Some(Change::Recovered) => self.endpoint.rises(),
-            Some(_) => self.endpoint.group.change(),
-            None => {}
+            Some(Change::Recovered) if self.rule.is_some() => self.endpoint.rises(),
+            Some(_) if self.rule.is_some() => self.endpoint.group.change(),
+            Some(_) | None => {}
+        }
+        if has_failed || streak.is_some() || change.is_some() {
+            condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
         }
         change
     }

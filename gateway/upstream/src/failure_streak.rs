@@ -3,23 +3,23 @@
 //!
 //! [`crate::health`] counts failures to eject endpoints. An endpoint that is
 //! never ejected, because it is the only one or because `max_fails` is 0, has no
-//! such health; it counts as down from a failure until the next success.
+//! such health; it counts as down from a failure until the next success. So does one whose
+//! requests all fail, but too seldom for an ejection.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::health::{AttemptOutcome, Change};
-
-/// The shortest time between two messages that the endpoint fails, in
-/// milliseconds. An endpoint that fails now and then would otherwise fill the
-/// log.
-const QUIET_MS: u64 = 10_000;
 
 /// A streak of failures without a success in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failing {
     /// When the first of them happened, in milliseconds on the caller's clock.
     pub since_ms: u64,
+    /// When the last one happened.
+    pub last_ms: u64,
+    /// How many there were.
+    pub count: u32,
     /// The last failure's word, such as `refused`.
     pub why: &'static str,
 }
@@ -27,19 +27,17 @@ pub struct Failing {
 /// The current failure streak of one endpoint, if there is one.
 #[derive(Debug, Default)]
 pub(crate) struct FailureStreak {
-    /// A streak is in progress. Read for every request; the mutex is locked only
+    /// The length of the streak in progress. Read for every request; the mutex is locked only
     /// while requests fail.
-    fails: AtomicBool,
+    count: AtomicU32,
     run: Mutex<Run>,
 }
 
 #[derive(Debug, Default)]
 struct Run {
     failing: Option<Failing>,
-    /// A message was logged for this streak.
-    is_logged: bool,
-    /// When a message was last logged, for this or an earlier streak.
-    logged_ms: Option<u64>,
+    /// The word of the last failure, also after a success.
+    last_word: Option<&'static str>,
 }
 
 impl FailureStreak {
@@ -47,30 +45,51 @@ impl FailureStreak {
         self.run().failing
     }
 
-    /// Records an outcome. Returns the change to log: once per streak that the
-    /// endpoint fails, and, if that was logged, that it has recovered.
+    /// The failures so far; 0 after a success.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Relaxed)
+    }
+
+    pub(crate) fn last_word(&self) -> Option<&'static str> {
+        self.run().last_word
+    }
+
+    /// Records an outcome. Returns that a streak has begun, or that it has ended.
     pub(crate) fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         match outcome {
-            AttemptOutcome::Ok if !self.fails.load(Relaxed) => None,
+            AttemptOutcome::Ok if self.count() == 0 => None,
             AttemptOutcome::Ok => {
                 let mut run = self.run();
-                self.fails.store(false, Relaxed);
-                run.failing = None;
-                std::mem::take(&mut run.is_logged).then_some(Change::Recovered)
+                self.count.store(0, Relaxed);
+                run.failing.take().map(|_| Change::Recovered)
             }
             AttemptOutcome::Failed(why) => {
                 let mut run = self.run();
-                self.fails.store(true, Relaxed);
-                let since_ms = run.failing.map_or(now_ms, |failing| failing.since_ms);
-                run.failing = Some(Failing { since_ms, why });
-                let quiet = |logged_ms: u64| now_ms < logged_ms.saturating_add(QUIET_MS);
-                if run.is_logged || run.logged_ms.is_some_and(quiet) {
-                    return None;
-                }
-                run.is_logged = true;
-                run.logged_ms = Some(now_ms);
-                Some(Change::Failing)
+                let before = run.failing;
+                let count = before.map_or(0, |failing| failing.count).saturating_add(1);
+                run.failing = Some(Failing {
+                    since_ms: before.map_or(now_ms, |failing| failing.since_ms),
+                    last_ms: now_ms,
+                    count,
+                    why,
+                });
+                run.last_word = Some(why);
+                self.count.store(count, Relaxed);
+                before.is_none().then_some(Change::Failing)
             }
+        }
+    }
+
+    /// Ends the streak if its last failure is at least as old as `silence_ms`.
+    pub(crate) fn forgive(&self, silence_ms: u64, now_ms: u64) {
+        if self.count() == 0 {
+            return;
+        }
+        let mut run = self.run();
+        let is_old = |failing: Failing| now_ms >= failing.last_ms.saturating_add(silence_ms);
+        if run.failing.is_some_and(is_old) {
+            run.failing = None;
+            self.count.store(0, Relaxed);
         }
     }
 
@@ -88,54 +107,42 @@ mod tests {
     const RESET: AttemptOutcome = AttemptOutcome::Failed("reset");
 
     #[test]
-    fn a_failure_streak_is_logged_once_and_so_is_its_end() {
-        let failure_streak = FailureStreak::default();
-        let failing = |since_ms, why| Some(Failing { since_ms, why });
+    fn a_streak_begins_once_and_ends_once() {
+        let streak = FailureStreak::default();
+        let failing = |since_ms, last_ms, count, why| {
+            Some(Failing {
+                since_ms,
+                last_ms,
+                count,
+                why,
+            })
+        };
+        let begins = Some(Change::Failing);
         for (now_ms, outcome, said, state) in [
             (1, OK, None, None),
-            (2, REFUSED, Some(Change::Failing), failing(2, "refused")),
-            (3, RESET, None, failing(2, "reset")),
-            (50_000, REFUSED, None, failing(2, "refused")),
-            (50_001, OK, Some(Change::Recovered), None),
-            (50_002, OK, None, None),
-            (
-                50_003,
-                RESET,
-                Some(Change::Failing),
-                failing(50_003, "reset"),
-            ),
+            (2, REFUSED, begins, failing(2, 2, 1, "refused")),
+            (3, RESET, None, failing(2, 3, 2, "reset")),
+            (50, REFUSED, None, failing(2, 50, 3, "refused")),
+            (51, OK, Some(Change::Recovered), None),
+            (52, OK, None, None),
+            (53, RESET, begins, failing(53, 53, 1, "reset")),
         ] {
-            assert_eq!(failure_streak.report(outcome, now_ms), said, "at {now_ms}");
-            assert_eq!(failure_streak.failing(), state, "at {now_ms}");
+            assert_eq!(streak.report(outcome, now_ms), said, "at {now_ms}");
+            assert_eq!(streak.failing(), state, "at {now_ms}");
+            assert_eq!(streak.count(), state.map_or(0, |state| state.count));
         }
+        assert_eq!(streak.last_word(), Some("reset"));
     }
 
-    /// An endpoint that fails now and then is not logged for each failure, but
-    /// one that fails for good is logged eventually.
     #[test]
-    fn what_changes_often_is_logged_seldom() {
-        let failure_streak = FailureStreak::default();
-        let said: Vec<(u64, Change)> = (0..40_000)
-            .flat_map(|turn| {
-                let outcome = if turn % 100 == 0 { RESET } else { OK };
-                failure_streak
-                    .report(outcome, turn)
-                    .map(|change| (turn, change))
-            })
-            .collect();
-        let failing = said.iter().filter(|(_, change)| *change == Change::Failing);
-        let at: Vec<u64> = failing.map(|(turn, _)| *turn).collect();
-        assert_eq!(at, [0, 10_000, 20_000, 30_000]);
-        assert_eq!(
-            said.len(),
-            8,
-            "each streak is followed by its recovery: {said:?}"
-        );
-
-        assert_eq!(failure_streak.report(REFUSED, 39_990), None);
-        assert_eq!(
-            failure_streak.report(REFUSED, 40_000),
-            Some(Change::Failing)
-        );
+    fn old_failures_are_forgiven_and_recent_ones_are_not() {
+        let streak = FailureStreak::default();
+        streak.report(REFUSED, 100);
+        streak.forgive(50, 149);
+        assert_eq!(streak.count(), 1);
+        streak.forgive(50, 150);
+        assert_eq!((streak.count(), streak.failing()), (0, None));
+        assert_eq!(streak.report(OK, 151), None, "it has ended already");
+        assert_eq!(streak.last_word(), Some("refused"));
     }
 }

@@ -9,8 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
 
+use crate::adaptive::Adaptive;
 use crate::address::Address;
+use crate::condition::Observed;
+use crate::limits::Uses;
+use crate::outliers::Sweep;
 use crate::repeats::Repeats;
+use crate::waiting::Waiting;
 
 /// The state of one upstream that belongs to no single endpoint. It is found again by the
 /// upstream's name, so that it outlives reloads.
@@ -24,17 +29,38 @@ pub struct Group {
     /// The endpoints that an operator has taken out, also those that a reload has removed: one
     /// that comes back is still out.
     drained: Mutex<HashSet<Address>>,
+    /// What is in use of the upstream, for its limits.
+    pub(crate) uses: CachePadded<Uses>,
+    /// Requests that wait for a connection.
+    pub(crate) waiting: Waiting,
+    /// The limit that is found from latency.
+    pub(crate) adaptive: CachePadded<Adaptive>,
+    /// When outliers are looked for.
+    pub(crate) sweep: CachePadded<Sweep>,
+    /// Who is told when an endpoint goes down or comes back.
+    observed: Arc<Observed>,
     repeats: Repeats,
 }
 
 impl Group {
     /// The state of an upstream that has had no request yet.
+    #[cfg(test)]
     pub(crate) fn new(name: &str) -> Arc<Self> {
+        Self::observed_by(name, Arc::default())
+    }
+
+    /// The same, of whose endpoints an observer is told.
+    pub(crate) fn observed_by(name: &str, observed: Arc<Observed>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
             in_flight: CachePadded::default(),
             changes: CachePadded::default(),
             drained: Mutex::default(),
+            uses: CachePadded::default(),
+            waiting: Waiting::default(),
+            adaptive: CachePadded::default(),
+            sweep: CachePadded::default(),
+            observed,
             repeats: Repeats::default(),
         })
     }
@@ -60,6 +86,11 @@ impl Group {
     /// alone is not reported: [`crate::Admission::until_ms`] announces it.
     pub fn change(&self) {
         self.changes.fetch_add(1, Release);
+    }
+
+    /// Who is told when an endpoint goes down or comes back.
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// The number of changes so far.

@@ -175,6 +175,15 @@ impl Cell {
         });
     }
 
+    /// Ends an ejection. True if there was one.
+    pub(crate) fn readmit(&self) -> bool {
+        let readmitted = self.0.fetch_update(Relaxed, Relaxed, |word| {
+            let is_ejected = !matches!(unpack(word), Health::Healthy { .. });
+            is_ejected.then(|| pack(Health::NEW))
+        });
+        readmitted.is_ok()
+    }
+
     pub(crate) fn report(
         &self,
         outcome: AttemptOutcome,

@@ -19,24 +19,33 @@
 //!   same among three endpoints and among a thousand.
 //!
 //! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
-//! divide their requests among several.
+//! divide their requests among several. A name may also stand for several endpoints, which are
+//! found while the gateway runs: see [`Names`].
 //!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
 //! monotonic clock that all workers share.
 
+mod adaptive;
 mod address;
 mod admission;
 mod balance;
+mod check;
+mod condition;
 mod connect;
 mod connection;
 mod cursor;
+mod eligibility;
 mod endpoint;
 mod failure_streak;
 mod group;
 mod head_times;
 mod health;
 mod latency;
+mod limits;
+mod names;
+mod outliers;
+mod panic;
 mod pool;
 mod random;
 mod registry;
@@ -50,10 +59,14 @@ mod testing;
 mod tier;
 mod tried;
 mod upstream;
+mod waiting;
 
+pub use adaptive::AdaptiveRule;
 pub use address::Address;
 pub use admission::{Admission, Entry};
 pub use balance::{Affinity, Balance, Key};
+pub use check::{CheckFailing, CheckFailure, CheckResult, CheckRule, CheckState, Checks};
+pub use condition::{FailingRequests, Ill, Observer, Shown, Transition};
 pub use connect::{ConnectError, Remote};
 pub use connection::Connection;
 pub use cursor::Cursor;
@@ -62,6 +75,12 @@ pub use failure_streak::Failing;
 pub use group::Group;
 pub use head_times::HeadTimes;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
+pub use limits::{Limit, Limits, Place};
+pub use names::{Family, Found, Listed, MOST_FOUND, NameList, Names, Question};
+pub use outliers::{
+    Ejection, EjectionReason, ErrorKind, ErrorLimits, Outliers, RetryAfter, Shift, SuccessRate,
+};
+pub use panic::Panic;
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use repeats::{Held, Repeats};
@@ -70,3 +89,4 @@ pub use retry_budget::RetryBudget;
 pub use split::Split;
 pub use tried::Tried;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};
+pub use waiting::{Handover, Waiter};

@@ -15,6 +15,7 @@ use std::sync::{Arc, Weak};
 use ahash::{HashMap, HashMapExt as _};
 
 use crate::endpoint::{Endpoint, EndpointId};
+use crate::group::Group;
 
 /// Idle connections of one worker, by endpoint. The connection that was used
 /// last is reused first: it is the least likely to have been closed, and the
@@ -164,6 +165,29 @@ impl<C> Pool<C> {
         closed
     }
 
+    /// Closes an idle connection to one of these endpoints, the oldest of one of them.
+    /// False if there is none.
+    pub fn close_idle(&mut self, group: &Group) -> bool {
+        let mut slots = self.slots.values_mut();
+        slots.any(|slot| {
+            let endpoint = slot.endpoint.upgrade();
+            let endpoint = endpoint.filter(|endpoint| std::ptr::eq(&**endpoint.group(), group));
+            endpoint.is_some_and(|endpoint| slot.close_oldest(&endpoint))
+        })
+    }
+
+    /// Closes an idle connection to each endpoint for which some request waits because
+    /// its upstream has as many connections as it may have.
+    pub fn close_waited_for(&mut self) {
+        for slot in self.slots.values_mut() {
+            let endpoint = slot.endpoint.upgrade();
+            let waited_for = endpoint.filter(|endpoint| endpoint.group().is_waited_for());
+            if let Some(endpoint) = waited_for {
+                slot.close_oldest(&endpoint);
+            }
+        }
+    }
+
     /// The number of idle connections to all endpoints.
     pub fn len(&self) -> usize {
         self.slots.values().map(Slot::len).sum()
@@ -184,6 +208,13 @@ impl<C> Default for Pool<C> {
 impl<C> Slot<C> {
     fn len(&self) -> usize {
         self.idle.len() + self.resting.len()
+    }
+
+    /// False if there is none.
+    fn close_oldest(&mut self, endpoint: &Endpoint) -> bool {
+        let oldest = self.idle.pop_front().or_else(|| self.resting.pop_front());
+        subtract_idle(endpoint, usize::from(oldest.is_some()));
+        oldest.is_some()
     }
 
     /// The connection whose rest ended first, if it has ended.

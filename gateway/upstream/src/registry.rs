@@ -1,14 +1,17 @@
 //! The registry of endpoints, which lets endpoints outlive a reload.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ahash::HashMap;
 
 use crate::address::Address;
+use crate::condition::{Observed, Observer};
 use crate::endpoint::Endpoint;
 use crate::group::Group;
+use crate::names::Names;
 use crate::resolver::Resolver;
 use crate::upstream::{Upstream, UpstreamSpec};
 
@@ -22,7 +25,9 @@ use crate::upstream::{Upstream, UpstreamSpec};
 #[derive(Debug)]
 pub struct Registry {
     known: Mutex<Known>,
+    names: Names,
     resolver: Resolver,
+    observed: Arc<Observed>,
 }
 
 #[derive(Debug, Default)]
@@ -44,15 +49,36 @@ impl Registry {
     /// # Errors
     /// If the resolver's thread cannot be started.
     pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
-        Ok(Self::new(Resolver::start(hosts_file)?))
+        Self::start_asking(hosts_file, Vec::new())
+    }
+
+    /// The same with a resolver that asks these name servers.
+    ///
+    /// # Errors
+    /// If the resolver's thread cannot be started.
+    pub fn start_asking(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
+        Ok(Self::new(Resolver::start_asking(hosts_file, name_servers)?))
+    }
+
+    /// The names whose answers are endpoints.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// An empty registry that uses this resolver.
     pub fn new(resolver: Resolver) -> Self {
         Self {
             known: Mutex::default(),
+            names: Names::new(resolver.clone()),
             resolver,
+            observed: Arc::default(),
         }
+    }
+
+    /// Tells this observer from now on when an endpoint goes down or comes back. Only the first
+    /// observer counts.
+    pub fn observe(&self, observer: Observer) {
+        self.observed.set(observer);
     }
 
     /// The upstreams of a new snapshot, one for each spec, in their order.
@@ -73,11 +99,16 @@ impl Registry {
         let upstreams = specs.iter().map(|spec| {
             let name: Box<str> = spec.name.as_str().into();
             let group = known.groups.entry(name);
-            let group = Arc::clone(group.or_insert_with(|| Group::new(&spec.name)));
+            let group = group.or_insert_with(|| {
+                let observed = Arc::clone(&self.observed);
+                Group::observed_by(&spec.name, observed)
+            });
+            let group = Arc::clone(group);
             let endpoints = spec.endpoints.iter().map(|endpoint| {
                 let known_endpoints = &mut known.endpoints;
+                let (address, is_checked) = (&endpoint.address, spec.is_checked);
                 let (endpoint, is_new) =
-                    self.find_or_make(known_endpoints, &group, &endpoint.address);
+                    self.find_or_make(known_endpoints, &group, address, is_checked);
                 if is_new && known.is_running {
                     endpoint.rises();
                 }
@@ -117,12 +148,20 @@ impl Registry {
         known: &mut HashMap<Identity, Weak<Endpoint>>,
         group: &Arc<Group>,
         address: &Address,
+        is_checked: bool,
     ) -> (Arc<Endpoint>, bool) {
         let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
             return (endpoint, false);
         }
-        let endpoint = Arc::new(Endpoint::new(group, address.clone()));
+        let mut endpoint = Endpoint::new(group, address.clone());
+        if let Some(waker) = self.names.waker(address) {
+            endpoint.wake_resolver = waker;
+        }
+        let endpoint = Arc::new(endpoint);
+        if is_checked {
+            endpoint.await_first_pass();
+        }
         if matches!(address, Address::Name { .. }) {
             self.resolver.follow(&endpoint);
         }

@@ -5,6 +5,8 @@
 //! TTL expires, and earlier if connecting fails. If a look-up fails, the old
 //! addresses are kept, so that a DNS server that is down does not take the
 //! upstreams down. Look-ups for an endpoint end when the endpoint is dropped.
+//!
+//! A name that stands for several endpoints ([`NameList`]) is followed in the same way.
 
 mod system;
 
@@ -22,6 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::names::{Memory, NameList, Outcome, Question};
 
 /// The bounds for a TTL. The lower bound prevents a flood of queries if the TTL
 /// is zero or connections keep failing; the upper bound limits how long a
@@ -41,7 +44,14 @@ pub const HOSTS_FILE: &str = "/etc/hosts";
 /// dropped.
 #[derive(Debug, Clone)]
 pub struct Resolver {
-    names: mpsc::UnboundedSender<Weak<Endpoint>>,
+    followed: mpsc::UnboundedSender<Followed>,
+}
+
+/// What the thread keeps current until it is dropped.
+#[derive(Debug)]
+enum Followed {
+    Endpoint(Weak<Endpoint>),
+    List(Weak<NameList>),
 }
 
 impl Resolver {
@@ -51,7 +61,16 @@ impl Resolver {
     /// # Errors
     /// If the thread or its event loop cannot be started.
     pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
-        let (names, new) = mpsc::unbounded_channel();
+        Self::start_asking(hosts_file, Vec::new())
+    }
+
+    /// The same, but it asks these name servers. Without any, those of the
+    /// system are asked.
+    ///
+    /// # Errors
+    /// If the thread or its event loop cannot be started.
+    pub fn start_asking(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
+        let (followed, new) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -59,9 +78,10 @@ impl Resolver {
             .name("dns".to_owned())
             .spawn(move || {
                 let tasks = LocalSet::new();
-                tasks.block_on(&runtime, serve(new, system::System::new(hosts_file)));
+                let system = system::System::new(hosts_file, name_servers);
+                tasks.block_on(&runtime, serve(new, system));
             })?;
-        Ok(Self { names })
+        Ok(Self { followed })
     }
 
     /// Resolves the endpoint's name now, and again as needed while the endpoint
@@ -69,7 +89,14 @@ impl Resolver {
     pub(crate) fn follow(&self, endpoint: &Arc<Endpoint>) {
         // This fails only if the thread has ended; the endpoint then stays
         // unresolved.
-        let _ = self.names.send(Arc::downgrade(endpoint));
+        let _ = self
+            .followed
+            .send(Followed::Endpoint(Arc::downgrade(endpoint)));
+    }
+
+    /// Looks the name of the list up now, and again as needed while the list exists.
+    pub(crate) fn follow_list(&self, list: &Arc<NameList>) {
+        let _ = self.followed.send(Followed::List(Arc::downgrade(list)));
     }
 }
 
@@ -78,6 +105,9 @@ trait Lookup {
     /// The addresses in the order in which to try them, at least one, and their
     /// TTL.
     fn lookup(&self, host: &str) -> impl Future<Output = Result<Answer, String>>;
+
+    /// What the DNS says to a question about endpoints.
+    fn ask(&self, question: &Question) -> impl Future<Output = Outcome>;
 }
 
 #[derive(Debug, Clone)]
@@ -86,11 +116,93 @@ struct Answer {
     ttl: Duration,
 }
 
-async fn serve(mut new: mpsc::UnboundedReceiver<Weak<Endpoint>>, lookup: impl Lookup + 'static) {
-    let lookup = Rc::new(lookup);
-    while let Some(endpoint) = new.recv().await {
-        tokio::task::spawn_local(follow(endpoint, Rc::clone(&lookup)));
+/// When a name is looked up again.
+struct Pace {
+    retry: Duration,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            retry: *RETRY.start(),
+        }
     }
+
+    /// The wait after a look-up: within bounds the TTL of its answer, or ever longer if it has
+    /// failed.
+    fn wait(&mut self, ttl: Option<Duration>) -> Duration {
+        match ttl {
+            Some(ttl) => {
+                self.retry = *RETRY.start();
+                ttl.clamp(*REFRESH.start(), *REFRESH.end())
+            }
+            None => {
+                let wait = self.retry;
+                self.retry = (self.retry * 2).min(*RETRY.end());
+                wait
+            }
+        }
+    }
+}
+
+/// Waits this long, or until somebody asks for an earlier look-up; not less than the least time
+/// between two.
+async fn pause(wait: Duration, wake: &Notify, asked: Instant) {
+    tokio::select! {
+        () = sleep_until(Instant::now() + wait) => {}
+        () = wake.notified() => sleep_until(asked + *REFRESH.start()).await,
+    }
+}
+
+async fn serve(mut new: mpsc::UnboundedReceiver<Followed>, lookup: impl Lookup + 'static) {
+    let lookup = Rc::new(lookup);
+    while let Some(followed) = new.recv().await {
+        let lookup = Rc::clone(&lookup);
+        match followed {
+            Followed::Endpoint(endpoint) => {
+                tokio::task::spawn_local(follow(endpoint, lookup));
+            }
+            Followed::List(list) => {
+                tokio::task::spawn_local(follow_list(list, lookup));
+            }
+        }
+    }
+}
+
+/// Keeps the endpoints of a name current until the list is dropped.
+async fn follow_list(list: Weak<NameList>, lookup: Rc<impl Lookup>) {
+    let Some((question, wake)) = list
+        .upgrade()
+        .map(|list| (list.question().clone(), Arc::clone(&list.wake)))
+    else {
+        return;
+    };
+    let (begin, mut pace, mut memory) = (Instant::now(), Pace::new(), Memory::default());
+    while list.strong_count() > 0 {
+        let asked = Instant::now();
+        let outcome = match timeout(LOOKUP_TIMEOUT, lookup.ask(&question)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Outcome::Failed(no_answer()),
+        };
+        let Some(list) = list.upgrade() else {
+            return;
+        };
+        let wait = pace.wait(match &outcome {
+            Outcome::Answer(_, ttl) => Some(*ttl),
+            Outcome::Partial(..) | Outcome::Gone(_) | Outcome::Failed(_) => None,
+        });
+        let listed = memory.note(&question, outcome, asked - begin);
+        if let Some(error) = &listed.error {
+            tracing::warn!(name = %question, error, "name not resolved");
+        }
+        list.set(listed);
+        drop(list);
+        pause(wait, &wake, asked).await;
+    }
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs())
 }
 
 /// Keeps one endpoint's addresses current until the endpoint is dropped.
@@ -98,39 +210,28 @@ async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<impl Lookup>) {
     let Some((host, port, wake)) = endpoint.upgrade().and_then(|e| name(&e)) else {
         return;
     };
-    let mut retry = *RETRY.start();
+    let mut pace = Pace::new();
     // The endpoint is held weakly while waiting, so that it can be dropped.
     while endpoint.strong_count() > 0 {
         let asked = Instant::now();
         let found = match timeout(LOOKUP_TIMEOUT, lookup.lookup(&host)).await {
             Ok(found) => found,
-            Err(_) => Err(format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs())),
+            Err(_) => Err(no_answer()),
         };
         let Some(endpoint) = endpoint.upgrade() else {
             return;
         };
-        let wait = match &found {
-            Ok(answer) => {
-                retry = *RETRY.start();
-                answer.ttl.clamp(*REFRESH.start(), *REFRESH.end())
-            }
-            Err(error) => {
-                tracing::warn!(host, error, "name not resolved");
-                let wait = retry;
-                retry = (retry * 2).min(*RETRY.end());
-                wait
-            }
-        };
+        if let Err(error) = &found {
+            tracing::warn!(host, error, "name not resolved");
+        }
+        let wait = pace.wait(found.as_ref().ok().map(|answer| answer.ttl));
         let with_port = |answer: Answer| {
             let each = answer.addresses.into_iter();
             each.map(|ip| SocketAddr::new(ip, port)).collect()
         };
         endpoint.set_resolution(found.map(with_port));
         drop(endpoint);
-        tokio::select! {
-            () = sleep_until(Instant::now() + wait) => {}
-            () = wake.notified() => sleep_until(asked + *REFRESH.start()).await,
-        }
+        pause(wait, &wake, asked).await;
     }
 }
 
@@ -139,7 +240,7 @@ fn name(endpoint: &Endpoint) -> Option<(String, u16, Arc<Notify>)> {
         Address::Name { host, port } => {
             Some((host.clone(), *port, Arc::clone(&endpoint.wake_resolver)))
         }
-        Address::Ip(_) | Address::Unix(_) => None,
+        Address::Ip(_) | Address::Unix(_) | Address::Resolved { .. } => None,
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Tier {
     pub(crate) indexes: Tried,
     /// The sum of the candidates' weights.
     pub(crate) total: u64,
-    /// All endpoints are ejected, and are tried all the same.
+    /// Too many endpoints are ejected, and all are tried all the same.
     pub(crate) is_last_resort: bool,
     /// From which two are drawn, if that is the balance.
     pub(crate) intervals: Intervals,
@@ -44,6 +44,9 @@ pub(crate) struct Candidate {
 /// 2. all that are eligible and no backups,
 /// 3. backups,
 /// 4. if nobody is eligible, those that are tried all the same.
+///
+/// If fewer are eligible than the panic threshold wants, where backups count for those they stand
+/// in for, eligible ones are among the last.
 pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
     let mut until_ms = u64::MAX;
     let [mut local, mut primaries, mut backups] = [(); 3].map(|()| Tier::default());
@@ -90,6 +93,14 @@ pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
             Entry::Sessions | Entry::Closed => {}
         }
     }
+    let eligible = primaries.candidates.len() + backups.candidates.len();
+    let [last_primaries, last_backups] = &mut last_resort;
+    let all = primaries.candidates.len() + last_primaries.candidates.len();
+    if upstream.panic().is_on(eligible, all) {
+        last_primaries.append(std::mem::take(&mut primaries));
+        last_backups.append(std::mem::take(&mut backups));
+        local = Tier::default();
+    }
     let is_enough =
         up_in_zone * 2 >= in_zone && local.candidates.len() < primaries.candidates.len();
     let mut tiers = Vec::new();
@@ -106,6 +117,12 @@ pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
 }
 
 impl Tier {
+    fn append(&mut self, other: Self) {
+        for candidate in other.candidates {
+            self.push(candidate);
+        }
+    }
+
     fn push(&mut self, candidate: Candidate) {
         self.indexes.insert(candidate.index);
         self.total = self.total.saturating_add(candidate.weight);

@@ -10,7 +10,10 @@ use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
 use crate::endpoint::{Endpoint, InFlight};
 use crate::group::Group;
-use crate::health::{Health, PassiveHealth};
+use crate::health::PassiveHealth;
+use crate::limits::{Limit, Limits, Unanswered};
+use crate::outliers::Outliers;
+use crate::panic::Panic;
 use crate::tier;
 use crate::tried::Tried;
 
@@ -23,12 +26,20 @@ pub struct UpstreamSpec {
     pub endpoints: Vec<EndpointSpec>,
     /// How requests are balanced over the endpoints.
     pub balance: Balance,
+    /// Whether its endpoints are checked actively, so that a new one waits for its first pass.
+    pub is_checked: bool,
     /// How long the share of an endpoint grows that has come up; zero for no growth.
     pub slow_start: Duration,
     /// The zone of the gateway, whose endpoints are preferred.
     pub zone: Option<String>,
     /// When failures eject an endpoint.
     pub passive_health: PassiveHealth,
+    /// When outliers are ejected; none if they are not.
+    pub outliers: Option<Outliers>,
+    /// When endpoints are tried although they are ejected.
+    pub panic: Panic,
+    /// How much of it may be used at once.
+    pub limits: Limits,
     /// Idle connections that each worker keeps per endpoint; 0 keeps none.
     pub keepalive: usize,
     /// How long an idle connection is kept.
@@ -59,6 +70,7 @@ pub struct EndpointSpec {
 pub struct Upstream {
     group: Arc<Group>,
     members: Box<[Member]>,
+    is_checked: bool,
     balance: Balance,
     /// How long the share of an endpoint grows that has come up; 0 for no growth.
     slow_start_ms: u64,
@@ -67,6 +79,10 @@ pub struct Upstream {
     /// None if passive health checks are off, or if there is only one endpoint:
     /// ejecting that one would only replace one failure by another.
     rule: Option<PassiveHealth>,
+    /// The same holds for it.
+    outliers: Option<Outliers>,
+    panic: Panic,
+    limits: Limits,
     /// See [`UpstreamSpec::keepalive`].
     pub keepalive: usize,
     /// See [`UpstreamSpec::idle_timeout`].
@@ -99,6 +115,9 @@ pub struct Picked {
     pub index: usize,
     /// The request, counted as in flight.
     pub in_flight: InFlight,
+    /// The same, until the head of the response has arrived; none without an adaptive
+    /// limit.
+    pub unanswered: Option<Unanswered>,
 }
 
 /// Why no endpoint could be chosen.
@@ -116,6 +135,8 @@ pub enum Unavailable {
     Unhealthy,
     /// The remaining endpoints are draining.
     Draining,
+    /// The upstream has reached this limit.
+    Overloaded(Limit),
 }
 
 impl UpstreamSpec {
@@ -125,9 +146,13 @@ impl UpstreamSpec {
             name: name.to_owned(),
             endpoints,
             balance: Balance::default(),
+            is_checked: false,
             slow_start: Duration::ZERO,
             zone: None,
             passive_health: PassiveHealth::default(),
+            outliers: None,
+            panic: Panic::default(),
+            limits: Limits::default(),
             keepalive: 32,
             idle_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(5),
@@ -170,13 +195,18 @@ impl Upstream {
                 zone: spec.zone.as_deref().map(Into::into),
             })
             .collect();
-        let guarded = members.len() > 1 && spec.passive_health.max_fails > 0;
+        let is_one_of_several = members.len() > 1;
+        let guarded = is_one_of_several && spec.passive_health.max_fails > 0;
         let upstream = Self {
             group,
+            is_checked: spec.is_checked,
             balance: spec.balance,
             slow_start_ms: u64::try_from(spec.slow_start.as_millis()).unwrap_or(u64::MAX),
             ring: Mutex::default(),
             rule: guarded.then_some(spec.passive_health),
+            outliers: spec.outliers.filter(|_| is_one_of_several),
+            panic: spec.panic,
+            limits: spec.limits,
             keepalive: spec.keepalive,
             idle_timeout: spec.idle_timeout,
             connect_timeout: spec.connect_timeout,
@@ -199,18 +229,34 @@ impl Upstream {
         &self.members
     }
 
-    /// Whether an endpoint of this upstream counts as up. An endpoint that is
-    /// never ejected is down while its last request failed.
-    pub fn is_up(&self, member: &Member) -> bool {
-        match self.rule {
-            Some(_) => matches!(member.endpoint.health(), Health::Healthy { .. }),
-            None => member.endpoint.failing().is_none(),
-        }
-    }
-
     /// What its endpoints share.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
+    }
+
+    /// Whether its endpoints are checked actively.
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+
+    /// When failures of requests eject an endpoint; none if they do not.
+    pub(crate) fn rule(&self) -> Option<&PassiveHealth> {
+        self.rule.as_ref()
+    }
+
+    /// When outliers are ejected; none if they are not.
+    pub fn outliers(&self) -> Option<&Outliers> {
+        self.outliers.as_ref()
+    }
+
+    /// When endpoints are tried although they are ejected.
+    pub(crate) fn panic(&self) -> Panic {
+        self.panic
+    }
+
+    /// How much of it may be used at once.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// How requests are balanced.
@@ -254,10 +300,7 @@ impl Upstream {
         if !endpoint.is_resolved() {
             return Admission::for_good(Entry::Closed);
         }
-        let admission = match self.rule {
-            Some(_) => endpoint.health().admission(now_ms),
-            None => Admission::OPEN,
-        };
+        let admission = self.eligibility(member, now_ms);
         if !member.is_draining() {
             return admission;
         }
@@ -299,6 +342,27 @@ impl Upstream {
         tried: &Tried,
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
+        self.check_requests().map_err(Unavailable::Overloaded)?;
+        let unanswered = self.begin_unanswered().map_err(Unavailable::Overloaded)?;
+        let (index, in_flight) = self.choose(cursor, affinity, tried, now_ms)?;
+        if self.has_too_many_requests() {
+            in_flight.forget();
+            return Err(Unavailable::Overloaded(Limit::Requests));
+        }
+        Ok(Picked {
+            index,
+            in_flight,
+            unanswered,
+        })
+    }
+
+    fn choose(
+        &self,
+        cursor: &mut Cursor,
+        affinity: &Affinity,
+        tried: &Tried,
+        now_ms: u64,
+    ) -> Result<(usize, InFlight), Unavailable> {
         cursor.refresh(self, now_ms);
         if let Some(picked) = self.of_session(cursor, affinity, tried, now_ms) {
             return Ok(picked);
@@ -315,7 +379,7 @@ impl Upstream {
                 let is_last_resort = cursor.is_last_resort(tier);
                 let member = self.members.get(index);
                 match member.and_then(|member| self.enter(member, is_last_resort, now_ms)) {
-                    Some(in_flight) => return Ok(Picked { index, in_flight }),
+                    Some(in_flight) => return Ok((index, in_flight)),
                     None => passed.insert(index),
                 }
             }
@@ -330,7 +394,7 @@ impl Upstream {
         affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
-    ) -> Option<Picked> {
+    ) -> Option<(usize, InFlight)> {
         let index = affinity.session.filter(|index| !tried.contains(*index))?;
         let member = self.members.get(index).filter(|it| !it.is_full())?;
         // If all endpoints are ejected, it is as good as any other.
@@ -341,7 +405,7 @@ impl Upstream {
             Entry::Closed => false,
         };
         let in_flight = is_admitted.then(|| self.enter(member, is_last_resort, now_ms))??;
-        Some(Picked { index, in_flight })
+        Some((index, in_flight))
     }
 
     /// Counts the request as in flight; none if another request has taken the
@@ -351,25 +415,11 @@ impl Upstream {
         let in_flight = member
             .endpoint
             .enter(member.max_connections, self.rule, observes)?;
-        let Some(rule) = &self.rule else {
-            return Some(in_flight);
-        };
-        let health = member.endpoint.health_cell();
-        match health.load().admission(now_ms).entry {
-            Entry::Open => Some(in_flight),
-            Entry::Probe if health.claim(now_ms, rule) => {
-                self.group.change();
-                Some(in_flight)
-            }
-            _ if is_last_resort => {
-                health.try_anyway(now_ms, rule);
-                Some(in_flight)
-            }
-            _ => {
-                in_flight.forget();
-                None
-            }
+        if !self.claim(member, is_last_resort, now_ms) {
+            in_flight.forget();
+            return None;
         }
+        Some(in_flight)
     }
 
     /// Why there is no candidate. Called only if no endpoint could be chosen.

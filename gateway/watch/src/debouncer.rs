@@ -32,11 +32,24 @@ pub(crate) enum Sign {
 pub(crate) struct Debouncer {
     /// When each file counts as quiet.
     quiet_at: HashMap<PathBuf, Instant>,
+    /// How long files are waited for that are never quiet; none for ever.
+    most: Option<Duration>,
+    /// When the first of the signs was noted.
+    since: Option<Instant>,
 }
 
 impl Debouncer {
+    /// One that waits no longer than this, if given.
+    pub(crate) fn new(most: Option<Duration>) -> Self {
+        Self {
+            most,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of a sign.
     pub(crate) fn note(&mut self, path: PathBuf, sign: Sign, now: Instant) {
+        self.since.get_or_insert(now);
         let known = self.quiet_at.get(&path).copied();
         let quiet_at = match sign {
             Sign::Writing => now + UNCLOSED,
@@ -49,7 +62,9 @@ impl Debouncer {
 
     /// When the files will be quiet, if nothing else happens; none if nothing has happened.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.quiet_at.values().copied().max()
+        let quiet_at = self.quiet_at.values().copied().max()?;
+        let latest = self.most.and_then(|most| Some(self.since? + most));
+        Some(latest.map_or(quiet_at, |latest| quiet_at.min(latest)))
     }
 
     /// Whether the files are quiet after something has happened. If so, it begins anew.
@@ -57,6 +72,7 @@ impl Debouncer {
         let is_due = self.due().is_some_and(|due| due <= now);
         if is_due {
             self.quiet_at.clear();
+            self.since = None;
         }
         is_due
     }
@@ -80,6 +96,20 @@ mod tests {
         assert!(debouncer.take(due));
         assert_eq!(debouncer.due(), None, "it begins anew");
         u64::try_from((due - begin).as_millis()).unwrap()
+    }
+
+    #[test]
+    fn files_that_are_never_quiet_are_not_waited_for_longer_than_allowed() {
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let mut debouncer = Debouncer::new(Some(Duration::from_secs(1)));
+        for ms in (0..=900).step_by(100) {
+            debouncer.note("a".into(), Sign::Settled, at(ms));
+            assert!(!debouncer.take(at(ms)));
+        }
+        assert!(debouncer.take(at(1_000)));
+        debouncer.note("a".into(), Sign::Settled, at(1_100));
+        assert_eq!(debouncer.due(), Some(at(1_400)), "it begins anew");
     }
 
     #[test]

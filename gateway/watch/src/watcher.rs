@@ -21,6 +21,9 @@ const POLL: Duration = Duration::from_secs(10);
 /// How long after an incomplete change it is tried once more.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a prompt watcher waits for files that are never quiet.
+const PROMPT: Duration = Duration::from_secs(2);
+
 /// How often the ways of paths are followed again if they change at the same time.
 const ATTEMPTS: usize = 3;
 
@@ -94,6 +97,16 @@ enum Message {
 struct Timing {
     poll: Duration,
     patience: Duration,
+    /// How long files are waited for that are never quiet; none for ever.
+    most: Option<Duration>,
+}
+
+impl Timing {
+    const USUAL: Self = Self {
+        poll: POLL,
+        patience: PATIENCE,
+        most: None,
+    };
 }
 
 impl Seen {
@@ -119,9 +132,19 @@ impl Watcher {
     /// # Errors
     /// The thread could not be started.
     pub fn start(react: impl FnMut(&Change) -> Reaction + Send + 'static) -> std::io::Result<Self> {
+        Self::start_with(react, Timing::USUAL, Events::start)
+    }
+
+    /// The same for files that others write again and again: they need not be quiet.
+    ///
+    /// # Errors
+    /// The thread could not be started.
+    pub fn start_prompt(
+        react: impl FnMut(&Change) -> Reaction + Send + 'static,
+    ) -> std::io::Result<Self> {
         let timing = Timing {
-            poll: POLL,
-            patience: PATIENCE,
+            most: Some(PROMPT),
+            ..Timing::USUAL
         };
         Self::start_with(react, timing, Events::start)
     }
@@ -149,7 +172,7 @@ impl Watcher {
             },
             seen: Seen::default(),
             places: Arc::default(),
-            debouncer: Debouncer::default(),
+            debouncer: Debouncer::new(timing.most),
             poll: Poll::default(),
             next_poll: None,
             is_unprompted: false,
@@ -327,6 +350,11 @@ impl<R: FnMut(&Change) -> Reaction> Watching<R> {
             polled,
             ..
         } = *self.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        let lists = list.count(FileKind::EndpointList);
+        if lists == list.files.len() {
+            tracing::info!(lists, directories, polled, "watching lists of endpoints");
+            return;
+        }
         tracing::info!(
             configuration = list.count(FileKind::Configuration),
             certificates = list.count(FileKind::Certificate),

@@ -1,6 +1,6 @@
 //! Events of the gateway, as webhooks tell of them: one call per event and webhook.
 
-use janua_config::{EventKind, EventText, EventWebhook};
+use janua_config::{EventKind, EventTemplate, EventText, EventWebhook};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -11,9 +11,10 @@ use crate::{Call, CallResult, Caller};
 pub struct Event {
     /// What it is about.
     pub kind: EventKind,
-    /// The name of that: for a certificate, its name.
+    /// The name of that: for a certificate, its name; for an endpoint, its upstream and its
+    /// address.
     pub name: String,
-    /// What it is now, in a word: `renewed`, `expiring`, `failed`, `revoked`.
+    /// What it is now, in a word: `renewed`, `expiring`, `failed`, `revoked`; `down`, `up`.
     pub state: &'static str,
     /// What has happened, in a sentence.
     pub text: String,
@@ -33,9 +34,24 @@ impl Caller {
             token,
             template: None,
         };
-        let text = webhook.body.as_ref().map(|body| &body.value);
-        self.all(&call, &[body(text, event, &host())])
+        let host = host();
+        let body = match webhook.template.as_deref() {
+            Some(EventTemplate::Slack) => slack(event, &host),
+            None => {
+                let text = webhook.body.as_ref().map(|body| &body.value);
+                body(text, event, &host)
+            }
+        };
+        self.all(&call, &[body])
     }
+}
+
+/// A message for Slack. Three characters would be read as markup there.
+fn slack(event: &Event, host: &str) -> String {
+    let text = format!("{host}: {}", event.text);
+    let text = text.replace('&', "&amp;");
+    let text = text.replace('<', "&lt;").replace('>', "&gt;");
+    json!({ "text": text }).to_string()
 }
 
 /// The body of the call: the operator's own, or an object with all that is known.
@@ -88,7 +104,7 @@ mod tests {
     use janua_config::{EventKind, EventWebhook, Sources, parse};
     use serde_json::{Value, json};
 
-    use super::{Event, body, host, rfc3339};
+    use super::{Event, body, host, rfc3339, slack};
 
     fn webhook(rest: &str) -> EventWebhook {
         let text = format!(
@@ -142,6 +158,17 @@ mod tests {
         // Inserted values are data, even if they look like placeholders.
         let own = r#"body = '{"summary": {text}}'"#;
         assert_eq!(told(own), json!({ "summary": "it said \"no\" to {name}" }));
+    }
+
+    #[test]
+    fn a_message_for_slack_has_no_markup() {
+        let event = Event {
+            text: "<!channel> a & b".to_owned(),
+            ..event()
+        };
+        let message: Value = serde_json::from_str(&slack(&event, "gw-1")).unwrap();
+        let text = "gw-1: &lt;!channel&gt; a &amp; b";
+        assert_eq!(message, json!({ "text": text }));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use hickory_proto::rr::Name;
+use hickory_proto::rr::rdata::SRV;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::AbortHandle;
 
@@ -82,6 +83,14 @@ impl StubDns {
     /// Sets the addresses of a name; without addresses it has none.
     pub fn set_addresses(&self, at: &str, addresses: &[IpAddr]) {
         self.change(|zones| zones.set_addresses(name(at), addresses));
+    }
+
+    /// Sets the SRV records of a name, each with its priority, weight, port and target.
+    pub fn set_services(&self, at: &str, services: &[(u16, u16, u16, &str)]) {
+        let services = services.iter().map(|&(priority, weight, port, target)| {
+            SRV::new(priority, weight, port, name(target))
+        });
+        self.change(|zones| zones.set_services(name(at), services.collect()));
     }
 
     /// Begins a zone, with a SOA record that has this primary server, and these servers.

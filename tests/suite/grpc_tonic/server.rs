@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +43,8 @@ struct Seen {
     in_progress: Arc<()>,
     flooded: AtomicUsize,
     held: Semaphore,
+    /// What the health protocol answers about the service `shop.Orders`.
+    health: AtomicU8,
 }
 
 type Messages = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
@@ -70,6 +72,7 @@ impl Server {
             in_progress: Arc::default(),
             flooded: AtomicUsize::new(0),
             held: Semaphore::new(0),
+            health: AtomicU8::new(1),
         });
         let service = {
             let seen = Arc::clone(&seen);
@@ -102,6 +105,12 @@ impl Server {
         self.seen.flooded.load(SeqCst)
     }
 
+    /// Answers from now on with this status when it is asked about the service `shop.Orders` by
+    /// the health protocol; 1 is `SERVING`.
+    pub(crate) fn set_health(&self, status: u8) {
+        self.seen.health.store(status, SeqCst);
+    }
+
     /// Lets a call of `Hold` read its messages.
     pub(crate) fn release(&self) {
         self.seen.held.add_permits(1);
@@ -122,6 +131,10 @@ async fn answer(
         .accept_compressed(Gzip)
         .send_compressed(Gzip);
     let path = request.uri().path().to_owned();
+    if path == "/grpc.health.v1.Health/Check" {
+        let health = service_fn(|request| health(request, Arc::clone(&seen)));
+        return Ok(grpc.unary(health, request).await);
+    }
     Ok(match path.strip_prefix("/test.Test/").unwrap_or_default() {
         "Unary" | "Compressed" => grpc.unary(service_fn(unary), request).await,
         "Remaining" => grpc.unary(service_fn(remaining), request).await,
@@ -145,6 +158,16 @@ async fn answer(
         }
         _ => Status::unimplemented(path).into_http(),
     })
+}
+
+/// The method `Check` of the health protocol: the message has the name of a service as its first
+/// field, and so has the response its status. Only one service is known.
+async fn health(request: Request<Bytes>, seen: Arc<Seen>) -> Answer<Bytes> {
+    if request.get_ref()[..] != *b"\x0a\x0bshop.Orders" {
+        return Err(Status::not_found("nobody knows this service"));
+    }
+    let status = seen.health.load(SeqCst);
+    Ok(Response::new(Bytes::copy_from_slice(&[8, status])))
 }
 
 async fn unary(request: Request<Bytes>) -> Answer<Bytes> {

@@ -691,8 +691,9 @@ fn refusal() -> ReloadError {
 
 fn status() -> Status {
     use crate::{
-        AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, ListenerStatus,
-        PolicyStatus, ReloadStatus, ShareStatus, UpstreamStatus, WatchStatus,
+        AddressStatus, CertificateSource, CertificateStatus, CheckStatus, EndpointStatus,
+        LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, ShareStatus, UpstreamStatus,
+        WatchStatus,
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -715,9 +716,11 @@ fn status() -> Status {
             connections: 12,
         }],
         upstreams: vec![UpstreamStatus {
+            sources: Vec::new(),
             name: "sales".to_owned(),
             balance: "least_conn".to_owned(),
             endpoints: vec![EndpointStatus {
+                name: None,
                 address: "sales.internal:5006".to_owned(),
                 addresses: vec![AddressStatus {
                     address: "10.0.0.2:5006".to_owned(),
@@ -735,6 +738,20 @@ fn status() -> Status {
                 fails: 2,
                 down_since_unix_ms: None,
                 last_error: None,
+                failed: Some("check".to_owned()),
+                failed_count: 3,
+                last_error_detail: Some("503".to_owned()),
+                is_tried: false,
+                check: Some(CheckStatus {
+                    state: "down".to_owned(),
+                    contrary: 0,
+                    checked_unix_ms: Some(7),
+                }),
+            }],
+            limits: vec![LimitStatus {
+                name: "requests".to_owned(),
+                in_use: 3,
+                limit: Some(1000),
             }],
         }],
         splits: vec![SplitStatus {

@@ -10,11 +10,14 @@ use crate::acme_directory::Directory;
 use crate::acme_dns::Resolver;
 use crate::acme_dns_provider::DnsProvider;
 use crate::acme_eab::EabKey;
+use crate::address::{Address, HostTemplate, PathTemplate};
 use crate::balance::CookieName;
 use crate::compression::{CompressionLevel, MediaType};
 use crate::event_webhook::EventText;
 use crate::files::{FilesRoot, Glob, IndexName};
-use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
+use crate::header::{FieldName, HeaderList, HeaderMatches, Method};
+use crate::health::{CheckHost, CheckPort};
+use crate::health_kind::{CheckKind, CheckPath, GrpcService};
 use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
@@ -24,15 +27,20 @@ use crate::named_dataset::DatasetSource;
 use crate::named_secret::{CredentialName, SecretSource};
 use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
+use crate::outliers::{Deviations, HeededStatus};
+use crate::panic_threshold::PanicThreshold;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
+use crate::redirect::RedirectCode;
 use crate::request_input::RequestInput;
 use crate::retries::{Hedge, RetryCondition};
+use crate::rewrite::PathPrefix;
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
-use crate::target::{RedirectCode, Status, Template, TemplatePart};
+use crate::status_range::StatusRange;
+use crate::target::Status;
 use crate::units::{FileMode, Percent, Size};
 use crate::upstream::EndpointAddress;
 use crate::upstream_tls::ServerName;
@@ -56,6 +64,7 @@ macro_rules! shown {
 shown! {
     String: |text| text;
     bool: |value| value;
+    u16: |number| number;
     u32: |number| number;
     NonZeroU32: |number| number;
     PathBuf: |path| path.display();
@@ -70,6 +79,17 @@ shown! {
     Network: |network| network.0;
     FieldName: |name| name.as_str();
     Method: |method| method.as_str();
+    CheckHost: |host| host.as_str();
+    CheckPath: |path| path.as_str();
+    CheckPort: |port| port.0;
+    GrpcService: |service| service.as_str();
+    StatusRange: |statuses| statuses;
+    Deviations: |number| f64::from(number.0) / 1000.0;
+    HeededStatus: |status| status.0;
+    PanicThreshold: |threshold| match threshold {
+        PanicThreshold::Never => "0".to_owned(),
+        PanicThreshold::Below(percent) => format!("{}%", percent.get()),
+    };
     ListenerName: |name| name;
     UpstreamName: |name| name;
     PolicyName: |name| name;
@@ -85,7 +105,10 @@ shown! {
     HostPattern: |host| host;
     Status: |status| status.0;
     RedirectCode: |code| code.0;
-    Template: |template| template_text(template);
+    Address: |address| address.as_str();
+    HostTemplate: |host| host.as_str();
+    PathTemplate: |path| path.as_str();
+    PathPrefix: |prefix| prefix.as_str();
     EndpointAddress: |address| address;
     RetryCondition: |condition| condition;
     Hedge: |hedge| match hedge {
@@ -138,18 +161,15 @@ impl ToTree for HeaderList {
 /// itself.
 impl ToTree for HeaderMatches {
     fn to_tree(&self) -> Tree {
-        let test = |test: &HeaderTest| {
-            Tree::Secret(match test {
-                HeaderTest::Equals(value) => format!("= {value}"),
-                HeaderTest::Present => "present".to_owned(),
-                HeaderTest::Absent => "absent".to_owned(),
-                HeaderTest::Regex(expression) => format!("~ {expression}"),
-            })
-        };
         let fields = self.0.iter();
         Tree::Table(
             fields
-                .map(|header| (header.name.as_str().to_owned(), test(&header.test)))
+                .map(|header| {
+                    (
+                        header.name.as_str().to_owned(),
+                        Tree::Secret(header.test.to_string()),
+                    )
+                })
                 .collect(),
         )
     }
@@ -253,6 +273,17 @@ impl ToFields for DnsProvider {
     }
 }
 
+impl ToFields for CheckKind {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let tree = match self {
+            Self::Http(path) => path.to_tree(),
+            Self::Tcp(tcp) => tcp.to_tree(),
+            Self::Grpc(service) => service.to_tree(),
+        };
+        vec![(self.field().0.to_owned(), tree)]
+    }
+}
+
 impl ToFields for FilesRoot {
     fn to_fields(&self) -> Vec<(String, Tree)> {
         let name = match self {
@@ -332,17 +363,6 @@ fn upstream_host(host: &UpstreamHost) -> String {
         UpstreamHost::Upstream => "upstream".to_owned(),
         UpstreamHost::Literal(host) => host.clone(),
     }
-}
-
-fn template_text(template: &Template) -> String {
-    let part = |part: &TemplatePart| match part {
-        TemplatePart::Literal(text) => text.replace('$', "$$"),
-        TemplatePart::Scheme => "{scheme}".to_owned(),
-        TemplatePart::Host => "{host}".to_owned(),
-        TemplatePart::Path => "{path}".to_owned(),
-        TemplatePart::Query => "{query}".to_owned(),
-    };
-    template.0.iter().map(part).collect()
 }
 
 #[cfg(test)]

@@ -472,7 +472,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 63] = [
+const EDITS: [(&str, &str, &str); 68] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -507,7 +507,20 @@ const EDITS: [(&str, &str, &str); 63] = [
         "127.0.0.1:5006",
         "127.0.0.1:5008",
     ),
+    (
+        "upstreams.<name>.endpoints[].file",
+        "endpoints/found.toml",
+        "endpoints/other.toml",
+    ),
     ("upstreams.<name>.http", "2", "auto"),
+    (
+        "upstreams.<name>.health.path",
+        "/health/ready?deep=1",
+        "/health",
+    ),
+    ("upstreams.<name>.health.tcp", "", ""),
+    ("upstreams.<name>.health.grpc", "shop.Orders", ""),
+    ("webhooks[].template", "", ""),
     ("upstreams.<name>.balance.hash", "header:X-User", "path"),
     ("upstreams.<name>.sticky.cookie", "sales_endpoint", "other"),
     ("policies.<name>.component", "rate-limit", "headers"),
@@ -660,6 +673,7 @@ fn is_about(change: &Change, path: &str) -> bool {
         None => {
             let thing = match last {
                 "endpoints" | "address" => "endpoint ",
+                "file" => "endpoint file ",
                 "certificate" | "cert" => "certificate ",
                 "policies" => "use of policy ",
                 "routes" | "path" => "route ",

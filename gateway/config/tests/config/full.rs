@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
-    Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding,
-    EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, Hedge, HiddenDots, HostPattern,
-    Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate,
-    RedirectHost, RequestInput, RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target,
-    TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate,
-    parse,
+    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
+    Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
+    Encoding, EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, HeaderTest, Hedge,
+    HiddenDots, HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse,
+    PanicThreshold, PathPattern, ProxyVersion, Rate, RedirectHost, RequestInput, Resolve,
+    RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion,
+    Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -54,6 +54,9 @@ fn process() {
     assert_eq!(*server.state_dir.unwrap(), Path::new("etc/state"));
     assert_eq!(*server.cache_dir.unwrap(), Path::new("etc/cache"));
     assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
+    let name_servers = server.name_servers.iter().map(|at| at.value.0.to_string());
+    let expected = ["127.0.0.1:8600", "[2001:db8::53]:53"];
+    assert_eq!(name_servers.collect::<Vec<_>>(), expected);
     assert_eq!(server.buckets.get(), 5_000);
     assert_eq!(server.memos.bytes(), 32 << 20);
     let internal: Vec<_> = server
@@ -256,6 +259,31 @@ fn listener_defaults() {
 }
 
 #[test]
+fn endpoints_that_are_found() {
+    let config = full();
+    let endpoints = &config.upstreams["found"].endpoints;
+    let [pods, services] = &endpoints[..] else {
+        panic!("{endpoints:#?}");
+    };
+    assert_eq!(pods.address.to_string(), "pods.internal:80");
+    assert_eq!((*pods.resolve, *pods.family), (Resolve::All, Family::Ipv4));
+    let expected = EndpointAddress::Srv("_http._tcp.app.internal".to_owned());
+    assert_eq!(*services.address, expected);
+    assert_eq!(
+        (*services.resolve, *services.family),
+        (Resolve::One, Family::Any)
+    );
+    let files: Vec<_> = endpoints
+        .files()
+        .iter()
+        .map(|it| it.file.value.clone())
+        .collect();
+    assert_eq!(files, [Path::new("etc/endpoints/found.toml")]);
+    let lists = config.endpoint_lists();
+    assert_eq!(lists.count(FileKind::EndpointList), 1);
+}
+
+#[test]
 fn upstream() {
     let config = full();
     let upstream = &config.upstreams["sales"];
@@ -310,6 +338,34 @@ fn upstream() {
     assert_eq!(upstream.max_response_head.bytes(), 4096);
     assert_eq!(upstream.passive_health.max_fails, 3);
     assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
+    assert!(upstream.passive_health().is_some(), "both are written");
+    let outliers = upstream.outliers.on().unwrap();
+    let errors = &outliers.errors;
+    assert_eq!((errors.every, errors.connect), (4, Some(3)));
+    assert_eq!((errors.reset, errors.timeout), (Some(6), Some(7)));
+    assert_eq!(errors.status, Some(0));
+    assert_eq!(*outliers.interval, 20 * SECOND);
+    assert_eq!(*outliers.eject, 60 * SECOND);
+    assert_eq!(outliers.most.get(), 30);
+    let success_rate = outliers.success_rate.on().unwrap();
+    assert_eq!(success_rate.deviations.0, 2_500);
+    assert_eq!(success_rate.endpoints.get(), 3);
+    assert_eq!(success_rate.requests.get(), 50);
+    let retry_after = outliers.retry_after.on().unwrap();
+    let statuses = retry_after.statuses.iter().map(|status| status.0);
+    assert_eq!(statuses.collect::<Vec<_>>(), [429, 503]);
+    assert_eq!(*retry_after.longest, 60 * SECOND);
+    let threshold = upstream.panic_threshold.unwrap();
+    assert!(matches!(threshold, PanicThreshold::Below(share) if share.get() == 50));
+    let limits = &upstream.limits;
+    let number = |limit: Option<std::num::NonZeroU32>| limit.map(|limit| limit.get());
+    assert_eq!(number(limits.requests), Some(1000));
+    assert_eq!(number(limits.pending), Some(100));
+    assert_eq!(number(limits.connections), Some(200));
+    assert_eq!(number(limits.retries), Some(20));
+    let adaptive = limits.adaptive.on().unwrap();
+    assert_eq!((adaptive.min.get(), adaptive.max.get()), (5, 500));
+    assert_eq!(adaptive.tolerance.get(), 50);
     let retries = upstream.retries.as_ref().unwrap();
     assert_eq!(retries.more.map(|more| more.value), Some(1));
     let on: Vec<_> = retries.on.iter().map(|it| it.value).collect();
@@ -335,6 +391,29 @@ fn upstream() {
     );
 
     assert_eq!(*config.upstreams["called"].http, UpstreamHttp::Http2);
+    let health = upstream.health.as_ref().unwrap();
+    assert!(matches!(health.kind, CheckKind::Tcp(_)));
+    assert_eq!(*health.interval, 60 * SECOND);
+    assert_eq!(**health.idle_interval.as_ref().unwrap(), 600 * SECOND);
+    assert_eq!(health.edge_interval(), 12 * SECOND);
+    let health = config.upstreams["called"].health.as_ref().unwrap();
+    assert!(matches!(&health.kind, CheckKind::Grpc(service) if service.as_str() == "shop.Orders"));
+    let health = config.upstreams["checked"].health.as_ref().unwrap();
+    assert!(
+        matches!(&health.kind, CheckKind::Http(path) if path.as_str() == "/health/ready?deep=1")
+    );
+    assert_eq!(health.host.as_ref().unwrap().as_str(), "checked.internal");
+    assert_eq!(health.method.as_ref().unwrap().as_str(), "HEAD");
+    assert_eq!(health.headers.as_ref().unwrap().0[0].value.value, "1");
+    let statuses = health.statuses.as_ref().unwrap().iter();
+    let statuses: Vec<_> = statuses.map(ToString::to_string).collect();
+    assert_eq!(statuses, ["200", "204-206", "3xx"]);
+    assert_eq!(**health.body.as_ref().unwrap(), "^ok");
+    assert_eq!(health.port.as_ref().unwrap().0, 9901);
+    assert_eq!(*health.interval, 5 * SECOND);
+    assert_eq!(*health.timeout, SECOND / 2);
+    assert_eq!((health.rise.get(), health.fall.get()), (4, 1));
+    assert_eq!(health.edge_interval(), SECOND / 4);
     let Balance::Hash(hash) = &*config.upstreams["called"].balance else {
         panic!("{:?}", config.upstreams["called"].balance);
     };
@@ -350,6 +429,19 @@ fn upstream() {
     assert_eq!(*own.cert, Path::new("etc/client.crt"));
     assert_eq!(*own.key, Path::new("etc/client.key"));
     assert!(*tls.verify);
+}
+
+#[test]
+fn a_path_alone_is_a_check() {
+    let short = SHORT.replace("[policies.p]", "health = \"/ready\"\n[policies.p]");
+    let upstreams = config(&short).upstreams;
+    let health = upstreams["app"].health.as_ref().unwrap();
+    assert!(matches!(&health.kind, CheckKind::Http(path) if path.as_str() == "/ready"));
+    assert_eq!(*health.interval, 10 * SECOND);
+    assert_eq!(*health.timeout, 2 * SECOND);
+    assert_eq!(health.edge_interval(), 2 * SECOND);
+    assert_eq!((health.rise.get(), health.fall.get()), (2, 3));
+    assert!(health.idle_interval.is_none() && health.statuses.is_none());
 }
 
 #[test]
@@ -369,11 +461,56 @@ fn upstream_defaults() {
     assert_eq!(upstream.max_response_head.bytes(), 64 * 1024);
     assert_eq!(upstream.passive_health.max_fails, 1);
     assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
+    assert!(upstream.passive_health().is_some());
+    assert!(upstream.outliers.on().is_none());
+    assert!(upstream.panic_threshold.is_none());
+    assert!(upstream.limits.requests.is_none());
+    assert!(upstream.limits.adaptive.on().is_none());
     assert!(upstream.retries.is_none());
     assert_eq!(upstream.hedge, OrFalse::False);
     assert_eq!(upstream.hold, Duration::ZERO);
     assert!(upstream.tls.on().is_none());
     assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
+    assert!(upstream.health.is_none());
+}
+
+const FRONT: &str = "[listeners.public]\naddress = \"*:80\"\n\
+    [[sites]]\nhosts = [\"*\"]\nroutes = [{ upstream = \"app\" }]\n";
+
+/// What outlier detection does is enough, unless the other is written too.
+#[test]
+fn outliers_take_the_place_of_passive_health() {
+    for (fields, has_passive, errors) in [
+        ("", true, None),
+        ("outliers = false", true, None),
+        ("outliers = true", false, Some(5)),
+        ("outliers = { errors = 3 }", false, Some(3)),
+        ("outliers = true\npassive_health = {}", true, Some(5)),
+        (
+            "outliers = true\npassive_health = { max_fails = 2 }",
+            true,
+            Some(5),
+        ),
+    ] {
+        let text = format!("{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\n{fields}\n");
+        let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
+        let upstream = &loaded.config.upstreams["app"];
+        assert_eq!(upstream.passive_health().is_some(), has_passive, "{fields}");
+        let of_outliers = upstream.outliers.on().map(|outliers| outliers.errors.every);
+        assert_eq!(of_outliers, errors, "{fields}");
+    }
+}
+
+#[test]
+fn the_panic_threshold_can_be_turned_off() {
+    for off in ["0", "\"0%\"", "false"] {
+        let text = format!(
+            "{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\npanic_threshold = {off}\n"
+        );
+        let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
+        let threshold = loaded.config.upstreams["app"].panic_threshold;
+        assert_eq!(threshold, Some(PanicThreshold::Never), "{off}");
+    }
 }
 
 #[test]
@@ -891,7 +1028,7 @@ fn certificates_by_acme() {
 #[test]
 fn webhooks() {
     let webhooks = full().webhooks;
-    assert_eq!(webhooks.len(), 2);
+    assert_eq!(webhooks.len(), 3);
     let webhook = &webhooks[0];
     assert!(webhook.is_on(EventKind::Certificate));
     assert_eq!(webhook.url.as_str(), "https://hooks.example.com/x");

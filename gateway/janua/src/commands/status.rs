@@ -138,7 +138,7 @@ fn upstreams(status: &Status) -> String {
         for endpoint in endpoints {
             table.row([
                 name.clone(),
-                endpoint.address.clone(),
+                address(endpoint),
                 state(endpoint),
                 number(u64::from(endpoint.weight)),
                 number(endpoint.in_flight),
@@ -183,6 +183,7 @@ fn health(endpoint: &EndpointStatus) -> String {
         Health::Up if up < addresses.len() => format!("up {up}/{}", addresses.len()),
         Health::Up => "up".to_owned(),
         Health::Down => "down".to_owned(),
+        Health::Waiting => "waiting".to_owned(),
         Health::Unresolved => "unresolved".to_owned(),
     }
 }
@@ -276,13 +277,42 @@ fn reused(policy: &PolicyStatus) -> String {
     }
 }
 
+/// The address, and the name to which it belongs.
+fn address(endpoint: &EndpointStatus) -> String {
+    match &endpoint.name {
+        Some(name) => format!("{} ({name})", endpoint.address),
+        None => endpoint.address.clone(),
+    }
+}
+
 /// Conditions that an operator should know about.
 fn attention(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
     for upstream in &status.upstreams {
+        for source in &upstream.sources {
+            if let Some(error) = &source.error {
+                lines.push(format!(
+                    "upstream {}: {}: {error}; {} found before",
+                    upstream.name,
+                    source.source,
+                    counted(source.endpoints, "endpoint")
+                ));
+            }
+        }
         let endpoints = &upstream.endpoints;
+        if endpoints.is_empty() {
+            lines.push(format!("upstream {}: it has no endpoints", upstream.name));
+        }
         if !endpoints.is_empty() && endpoints.iter().all(|at| at.health != Health::Up) {
             lines.push(format!("upstream {}: no endpoint is up", upstream.name));
+        }
+        for limit in &upstream.limits {
+            if let Some(most) = limit.limit.filter(|most| limit.in_use >= *most) {
+                lines.push(format!(
+                    "upstream {}: all it may have of `limits.{}` is in use: {} of {most}",
+                    upstream.name, limit.name, limit.in_use
+                ));
+            }
         }
         if !endpoints.is_empty() && endpoints.iter().all(|at| at.draining) {
             lines.push(format!(
@@ -357,16 +387,44 @@ fn attention(status: &Status) -> Vec<String> {
 /// What is wrong with an endpoint, since when and why.
 pub(super) fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
     let why = endpoint.last_error.as_deref();
-    match (endpoint.health, endpoint.down_since_unix_ms) {
-        (Health::Up, _) => None,
-        (Health::Unresolved, _) => why.map(str::to_owned),
-        (Health::Down, Some(since)) => Some(format!(
-            "down for {}, last failure: {}",
-            duration(now_unix_ms.saturating_sub(since)),
-            why.unwrap_or("unknown")
-        )),
-        (Health::Down, None) => Some("held back after failures".to_owned()),
+    match endpoint.health {
+        Health::Up => None,
+        Health::Unresolved => why.map(str::to_owned),
+        Health::Waiting => Some("waits for its first check".to_owned()),
+        Health::Down => Some(down(endpoint, now_unix_ms)),
     }
+}
+
+fn down(endpoint: &EndpointStatus, now_unix_ms: u64) -> String {
+    let mut words = match endpoint.down_since_unix_ms {
+        Some(since) => format!("down for {}", duration(now_unix_ms.saturating_sub(since))),
+        None => "held back after failures".to_owned(),
+    };
+    let what = match endpoint.failed.as_deref() {
+        Some("check") => "check",
+        _ => "request",
+    };
+    if endpoint.failed_count > 0 {
+        let count = counted(u64::from(endpoint.failed_count), what);
+        words.push_str(&format!(", {count} failed in a row"));
+    }
+    if let Some(why) = &endpoint.last_error {
+        words.push_str(&format!(", last failure: {why}"));
+    }
+    if let Some(detail) = &endpoint.last_error_detail {
+        words.push_str(&format!(" ({detail})"));
+    }
+    if endpoint
+        .check
+        .as_ref()
+        .is_some_and(|check| check.state == "waiting")
+    {
+        words.push_str("; it gets nothing before its first check has passed");
+    }
+    if endpoint.is_tried {
+        words.push_str("; requests are still sent to it");
+    }
+    words
 }
 
 /// The time of this machine, which is that of the gateway.

@@ -147,6 +147,9 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     if old.server.hosts_file != new.server.hosts_file {
         fields.push("server.hosts_file");
     }
+    if old.server.name_servers != new.server.name_servers {
+        fields.push("server.name_servers");
+    }
     let admin = |config: &Config| {
         let admin = &config.admin;
         (

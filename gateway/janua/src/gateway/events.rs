@@ -4,7 +4,7 @@
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use janua_config::EventWebhook;
+use janua_config::{EventKind, EventWebhook};
 use janua_webhook::{Caller, Event, RetryPolicy};
 
 /// How many events wait for their calls. More are dropped: somebody who has heard of a
@@ -35,9 +35,23 @@ impl Events {
         *self.webhooks.lock().unwrap_or_else(PoisonError::into_inner) = webhooks.into();
     }
 
+    /// Whether some webhook is told of events of this kind.
+    pub(super) fn is_told_of(&self, kind: EventKind) -> bool {
+        self.webhooks().iter().any(|webhook| webhook.is_on(kind))
+    }
+
+    /// Tells the webhooks of an event. Blocks.
+    pub(super) fn call(&self, caller: &Caller, event: &Event) {
+        call(caller, &self.webhooks(), event);
+    }
+
+    fn webhooks(&self) -> Arc<[EventWebhook]> {
+        Arc::clone(&self.webhooks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Has the webhooks told of an event. Returns at once.
     pub(super) fn tell(&self, event: Event) {
-        let webhooks = Arc::clone(&self.webhooks.lock().unwrap_or_else(PoisonError::into_inner));
+        let webhooks = self.webhooks();
         if !webhooks.iter().any(|webhook| webhook.is_on(event.kind)) {
             return;
         }
@@ -70,18 +84,22 @@ fn start() -> std::io::Result<SyncSender<Task>> {
 
 fn run(tasks: &Receiver<Task>) {
     let caller = Caller::new(RetryPolicy::default());
-    let environment = |name: &str| std::env::var(name).ok();
     while let Ok((webhooks, event)) = tasks.recv() {
-        for webhook in webhooks.iter().filter(|webhook| webhook.is_on(event.kind)) {
-            match webhook.token.resolve(&environment) {
-                // The result is logged by the caller.
-                Ok(token) => drop(caller.notify(webhook, token.as_deref(), &event)),
-                Err(fault) => tracing::error!(
-                    host = webhook.url.host(),
-                    "the token of a webhook cannot be read: {}",
-                    fault.message()
-                ),
-            }
+        call(&caller, &webhooks, &event);
+    }
+}
+
+fn call(caller: &Caller, webhooks: &[EventWebhook], event: &Event) {
+    let environment = |name: &str| std::env::var(name).ok();
+    for webhook in webhooks.iter().filter(|webhook| webhook.is_on(event.kind)) {
+        match webhook.token.resolve(&environment) {
+            // The result is logged by the caller.
+            Ok(token) => drop(caller.notify(webhook, token.as_deref(), event)),
+            Err(fault) => tracing::error!(
+                host = webhook.url.host(),
+                "the token of a webhook cannot be read: {}",
+                fault.message()
+            ),
         }
     }
 }

@@ -6,7 +6,9 @@
 //! a reload.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Instant, SystemTime};
 
@@ -16,8 +18,10 @@ use janua_config::Diagnostics;
 use janua_telemetry::metrics::definitions;
 use janua_watch::Seen;
 
+use super::discovery::Turn;
 use super::{
-    AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_names, watch,
+    AccessLogSink, Gateway, cache, changes, compile, discovery, log, only, unix_ms,
+    wait_for_checks, watch,
 };
 
 type ReloadResult = Result<ReloadSummary, ReloadError>;
@@ -48,23 +52,33 @@ struct Wanted {
     outcome: SyncSender<Reloaded>,
 }
 
+/// What the thread is asked for.
+enum Message {
+    Reload(Wanted),
+    /// To publish the endpoints that are known now.
+    Endpoints,
+}
+
 /// Accepts requests to reload. They are carried out one after another. To compile a
 /// component may take minutes, and ends if whoever has asked leaves. A command takes the
 /// place of a reload for changed files, for which nobody waits.
 pub(super) struct Reloader {
-    wanted: Sender<Wanted>,
+    messages: Sender<Message>,
+    /// Other endpoints wait to be published.
+    has_endpoints: AtomicBool,
     /// The asker of the last reload for changed files.
     by_change: Mutex<Asker>,
 }
 
-/// The receiving side: pending reloads.
-pub(super) struct Reloads(Receiver<Wanted>);
+/// The receiving side: what is pending.
+pub(super) struct Reloads(Receiver<Message>);
 
 impl Reloader {
     pub(super) fn new() -> (Self, Reloads) {
         let (sender, receiver) = mpsc::channel();
         let reloader = Self {
-            wanted: sender,
+            messages: sender,
+            has_endpoints: AtomicBool::new(false),
             by_change: Mutex::default(),
         };
         (reloader, Reloads(receiver))
@@ -87,13 +101,21 @@ impl Reloader {
             outcome,
         };
         // If it is refused because the thread has ended, there is no outcome either.
-        let _ = self.wanted.send(wanted);
+        let _ = self.messages.send(Message::Reload(wanted));
         wait.recv().unwrap_or_else(|_| Reloaded {
             result: Err(ReloadError::plain(
                 "the reload failed unexpectedly; see the log",
             )),
             seen: None,
         })
+    }
+
+    /// Has the endpoints published that are known, in a moment and only once for many calls. Does
+    /// not wait.
+    pub(super) fn endpoints_have_changed(&self) {
+        if !self.has_endpoints.swap(true, AcqRel) {
+            let _ = self.messages.send(Message::Endpoints);
+        }
     }
 }
 
@@ -108,11 +130,36 @@ impl Reloads {
     }
 
     fn run(&self, gateway: &Weak<Gateway>) {
-        while let (Ok(wanted), Some(gateway)) = (self.0.recv(), gateway.upgrade()) {
+        let mut turn = Turn::default();
+        loop {
+            let message = match turn.due() {
+                Some(due) => self
+                    .0
+                    .recv_timeout(due.saturating_duration_since(Instant::now())),
+                None => self.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let Some(gateway) = gateway.upgrade() else {
+                return;
+            };
             // A panic ends only this reload, not the thread.
-            let reload = AssertUnwindSafe(|| gateway.reload_now(wanted.trigger, &wanted.asker));
-            if let Ok(outcome) = catch_unwind(reload) {
-                let _ = wanted.outcome.send(outcome);
+            match message {
+                Ok(Message::Reload(wanted)) => {
+                    let reload = || gateway.reload_now(wanted.trigger, &wanted.asker);
+                    if let Ok(outcome) = catch_unwind(AssertUnwindSafe(reload)) {
+                        if outcome.result.is_ok() {
+                            discovery::follow_files(&gateway);
+                        }
+                        let _ = wanted.outcome.send(outcome);
+                    }
+                }
+                Ok(Message::Endpoints) => turn.note(Instant::now()),
+                Err(RecvTimeoutError::Timeout) => {
+                    // What changes from now on is published the next time.
+                    gateway.reloader.has_endpoints.store(false, Release);
+                    let publish = || gateway.publish_endpoints();
+                    turn.take(catch_unwind(AssertUnwindSafe(publish)).unwrap_or_default());
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
@@ -122,6 +169,11 @@ impl Gateway {
     fn reload_now(&self, trigger: Trigger, asker: &Asker) -> Reloaded {
         let mut seen = None;
         let result = self.try_reload(trigger, asker, &mut seen);
+        if result.is_err() {
+            self.estate.abandon_checks();
+            let live = Arc::clone(&self.state().loaded);
+            self.events.configure(&live.config.webhooks);
+        }
         match &result {
             Err(error) if trigger == (Trigger::Change { is_patient: true }) => tracing::info!(
                 "the changed files cannot be used yet, and are tried again in a moment: {}",
@@ -191,7 +243,11 @@ impl Gateway {
         let changed =
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         self.estate.prepare(&mut snapshot, previous.as_deref());
-        wait_for_names(&self.estate);
+        discovery::resolve(&self.estate, &mut snapshot);
+        // Those that are told of what these checks find.
+        self.events.configure(&loaded.config.webhooks);
+        self.estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         // All slow work is done; the lock is held only briefly from here.
         let mut guard = self.state();
         let state = &mut *guard;
@@ -218,7 +274,6 @@ impl Gateway {
         server.publish(Some(snapshot), opened);
         self.estate.endpoints.forget_weights();
         *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
-        self.events.configure(&loaded.config.webhooks);
         state.loaded = Arc::new(loaded);
         // The engine may have to read thousands of files, from a disk that may be slow.
         drop(guard);

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use janua_acme::Engine;
 use janua_proxy::Estate;
 use janua_telemetry::metrics::{Samples, definitions};
+use janua_upstream::{Limit, Upstream};
 use janua_wasm::BreakerState;
 
 use super::{State, acme, certificates, policies, unix_ms};
@@ -40,13 +41,14 @@ pub(super) fn samples(
     };
     samples.gauge(&definitions::GENERATION, [], count(snapshot.generation));
     for upstream in snapshot.upstreams() {
+        limits(upstream, &mut samples);
         let mut idle = 0;
         for member in upstream.members() {
             let address = member.endpoint.address().to_string();
             let counters = member.endpoint.counters();
             idle += counters.idle;
             let labels = [upstream.name(), address.as_str()];
-            let is_up = member.endpoint.is_resolved() && upstream.is_up(member);
+            let is_up = upstream.is_up(member);
             samples.gauge(
                 &definitions::ENDPOINT_IN_FLIGHT,
                 labels,
@@ -62,6 +64,20 @@ pub(super) fn samples(
         samples.gauge(&definitions::UPSTREAM_IDLE, name, count(idle));
         let held = upstream.group().repeats().held();
         samples.gauge(&definitions::UPSTREAM_HELD, name, f64::from(held));
+        let members = upstream.members().len() as u64;
+        samples.gauge(
+            &definitions::UPSTREAM_ENDPOINTS,
+            [upstream.name()],
+            count(members),
+        );
+        for source in janua_proxy::sources(&snapshot, upstream.name()) {
+            let is_ok = source.error.is_none();
+            samples.gauge(
+                &definitions::DISCOVERY_OK,
+                [upstream.name(), source.source.as_str()],
+                f64::from(u8::from(is_ok)),
+            );
+        }
     }
     for split in snapshot.splits() {
         for share in &split.shares {
@@ -141,6 +157,21 @@ pub(super) fn samples(
     }
     cache(estate, &mut samples);
     samples
+}
+
+/// How much of an upstream is in use, and how much may be.
+fn limits(upstream: &Upstream, samples: &mut Samples) {
+    for limit in Limit::ALL {
+        let labels = [upstream.name(), limit.word()];
+        let most = upstream.limit(limit);
+        if limit != Limit::Adaptive || most.is_some() {
+            let in_use = upstream.group().in_use(limit);
+            samples.gauge(&definitions::UPSTREAM_IN_USE, labels, count(in_use));
+        }
+        if let Some(most) = most {
+            samples.gauge(&definitions::UPSTREAM_LIMIT, labels, f64::from(most));
+        }
+    }
 }
 
 /// Samples for the cache; none if it is off.

@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use janua_admin::{
-    AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
-    Reuse, Status, UpstreamStatus, WatchStatus,
+    AddressStatus, CheckStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus,
+    PolicyState, PolicyStatus, Reuse, SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Failing, Member, Upstream};
+use janua_proxy::Snapshot;
+use janua_upstream::{Address, Ill, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, datasets, endpoints, policies, secrets, unix_ms};
+use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms, upstreams};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -40,7 +41,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         upstreams: snapshot
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
-            .map(|upstream| upstream_status(upstream, state, estate.now_ms()))
+            .map(|upstream| UpstreamStatus {
+                sources: sources(snapshot.as_deref(), upstream.name()),
+                ..upstream_status(upstream, state, estate.now_ms())
+            })
             .collect(),
         splits: snapshot
             .iter()
@@ -121,7 +125,35 @@ fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamS
             .map(|configured| configured.balance.as_str().to_owned())
             .unwrap_or_default(),
         endpoints: endpoints.collect(),
+        limits: limits(upstream),
+        sources: Vec::new(),
     }
+}
+
+fn sources(snapshot: Option<&Snapshot>, upstream: &str) -> Vec<SourceStatus> {
+    let sources = snapshot.map(|snapshot| janua_proxy::sources(snapshot, upstream));
+    let sources = sources.into_iter().flatten();
+    let statuses = sources.map(|state| SourceStatus {
+        source: state.source,
+        endpoints: state.endpoints as u64,
+        error: state.error,
+    });
+    statuses.collect()
+}
+
+fn limits(upstream: &Upstream) -> Vec<LimitStatus> {
+    let status = |limit: Limit| LimitStatus {
+        name: limit.word().to_owned(),
+        in_use: upstream.group().in_use(limit),
+        limit: upstream.limit(limit).map(u64::from),
+    };
+    let adaptive = upstream.limits().adaptive;
+    let is_shown = |limit: &Limit| *limit != Limit::Adaptive || adaptive.is_some();
+    Limit::ALL
+        .into_iter()
+        .filter(is_shown)
+        .map(status)
+        .collect()
 }
 
 /// The state of an endpoint.
@@ -129,18 +161,21 @@ pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64)
     let endpoint = &member.endpoint;
     let counters = endpoint.counters();
     let resolution = endpoint.resolution();
-    let health = match upstream.is_up(member) {
-        _ if !endpoint.is_resolved() => Health::Unresolved,
-        true => Health::Up,
-        false => Health::Down,
+    let ill = upstream.ill(member);
+    let health = match &ill {
+        None => Health::Up,
+        Some(Ill::Unresolved) => Health::Unresolved,
+        Some(Ill::Unknown) => Health::Waiting,
+        Some(Ill::Checks(_) | Ill::Requests(_)) => Health::Down,
     };
-    let failing = endpoint.failing().filter(|_| health == Health::Down);
-    let since = |failing: Failing| {
-        let ago = now_ms.saturating_sub(failing.since_ms);
-        unix_ms(SystemTime::now()).saturating_sub(ago)
-    };
+    let down = ill.as_ref().filter(|_| health == Health::Down);
+    let unix = |ms: u64| unix_ms(SystemTime::now()).saturating_sub(now_ms.saturating_sub(ms));
     EndpointStatus {
         address: endpoint.address().to_string(),
+        name: match endpoint.address() {
+            Address::Resolved { host, .. } => Some(host.clone()),
+            Address::Ip(_) | Address::Name { .. } | Address::Unix(_) => None,
+        },
         addresses: resolution
             .addresses
             .iter()
@@ -159,11 +194,27 @@ pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64)
         idle: counters.idle,
         requests: counters.requests,
         fails: counters.failures,
-        down_since_unix_ms: failing.map(since),
-        last_error: match failing {
-            Some(failing) => Some(failing.why.to_owned()),
+        down_since_unix_ms: down.and_then(Ill::since_ms).map(unix),
+        last_error: match down {
+            Some(ill) => Some(ill.word().to_owned()),
             None => resolution.error.clone(),
         },
+        failed: down.map(|ill| ill.source().to_owned()),
+        failed_count: down.map_or(0, Ill::count),
+        last_error_detail: down.and_then(|ill| match (ill.status(), ill.detail()) {
+            (Some(status), _) => Some(status.to_string()),
+            (None, "") => None,
+            (None, detail) => Some(detail.to_owned()),
+        }),
+        is_tried: down.is_some_and(Ill::is_tried),
+        check: upstream.is_checked().then(|| {
+            let checks = endpoint.checks();
+            CheckStatus {
+                state: checks.state.word().to_owned(),
+                contrary: checks.contrary,
+                checked_unix_ms: checks.checked_ms.map(unix),
+            }
+        }),
     }
 }
 

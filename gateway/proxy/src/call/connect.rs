@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead};
-use janua_upstream::{AttemptOutcome, Change, Lease, Picked};
+use janua_upstream::{AttemptOutcome, Handover, Lease, Limit, Picked};
 use tokio::time::Instant;
 
 use super::establish::{Established, establish};
-use super::{Call, shared};
+use super::{Call, outliers, place, shared};
 use crate::attempts::Attempts;
 use crate::clock::Moment;
 use crate::idle::Idle;
@@ -42,7 +42,7 @@ pub(super) fn take(
     take_single(worker, forwarding, picked, now.monotonic_ms)
 }
 
-fn take_single(
+pub(super) fn take_single(
     worker: &Worker,
     forwarding: &Forwarding,
     picked: &Picked,
@@ -112,18 +112,27 @@ pub(super) async fn connect(
     attempts: &mut Attempts,
 ) -> Result<Box<UpstreamConnection>, Failure> {
     let forwarding = call.course.forwarding();
+    let pending = forwarding.upstream.take_place(Limit::Pending);
+    let _pending = pending.map_err(|limit| place::overloaded(call.worker, forwarding, limit))?;
     let protocol = call.protocol();
     if protocol != Protocol::Http11 {
         // Boxed, so that other calls do not carry the room that it takes.
         return Box::pin(shared::open(call, picked, attempts)).await;
     }
     let begin = Instant::now();
+    let deadline = begin + forwarding.upstream.connect_timeout;
+    // Boxed for the same reason.
+    let place = match Box::pin(place::take(call, picked, &mut None, deadline)).await? {
+        place::Found::Place(place) => place,
+        place::Found::Idle(idle) => return Ok(idle),
+    };
     let endpoint = picked.in_flight.endpoint();
     let established = establish(call.worker, forwarding, endpoint, protocol, call.client).await;
     attempts.connected(begin.elapsed());
     let (Established::Http1(read, write) | Established::Http2(read, write)) = established?;
     let tls = forwarding.tls.clone();
-    Ok(Box::new(UpstreamConnection::new((read, write), tls)))
+    let connection = UpstreamConnection::new((read, write), tls).counted(place);
+    Ok(Box::new(connection))
 }
 
 /// Returns a connection to the pool, unless bytes follow its response or the
@@ -165,13 +174,13 @@ pub(super) fn put(
     } else {
         Lease::at_once(until_ms)
     };
+    let endpoint = picked.in_flight.endpoint();
+    // A request of another worker may wait for its place.
+    if endpoint.group().connection_is_idle(worker.index, now_ms) == Handover::Close {
+        return;
+    }
     let mut pool = worker.pool.borrow_mut();
-    pool.put(
-        picked.in_flight.endpoint(),
-        connection,
-        lease,
-        forwarding.upstream.keepalive,
-    );
+    pool.put(endpoint, connection, lease, forwarding.upstream.keepalive);
 }
 
 /// Reports a failed attempt to the endpoint's passive health check and the metrics.
@@ -180,24 +189,10 @@ pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, 
         return;
     }
     let now = worker.clock.now();
-    let word = failure.kind.word();
-    let outcome = AttemptOutcome::Failed(word);
-    let change = picked.in_flight.report(outcome, now.monotonic_ms);
+    let outcome = AttemptOutcome::Failed(failure.kind.word());
+    picked.in_flight.report(outcome, now.monotonic_ms);
+    outliers::failed(worker, forwarding, picked, failure.kind, now.monotonic_ms);
     forwarding
         .stats
         .count_failure(worker.index, picked.index, failure.kind);
-    let upstream = forwarding.upstream.name();
-    let endpoint = forwarding.stats.endpoint(picked.index);
-    match change {
-        Some(Change::Ejected) => {
-            tracing::warn!(upstream, endpoint, failure = word, "endpoint held back");
-        }
-        Some(Change::Failing) => tracing::warn!(
-            upstream,
-            endpoint,
-            failure = word,
-            "endpoint is down; requests are still sent to it"
-        ),
-        Some(Change::Recovered) | None => {}
-    }
 }

@@ -11,10 +11,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use janua_http::{Failure, Fault, ResponseHead};
-use janua_upstream::Picked;
+use janua_upstream::{Picked, Place};
 use tokio::time::timeout;
 
-use super::search::{EndpointConnection, Search, affords};
+use super::search::{EndpointConnection, Search, place_for_repeat};
 use super::{Call, Caller, Received, connect, exchange_heads};
 use crate::attempts::Attempts;
 use crate::deadline::Deadline;
@@ -113,15 +113,11 @@ async fn race(
         let Some(picked) = search.pick_another(call, first_endpoint) else {
             return first.await;
         };
-        if !affords(call, second_attempts) {
+        let Some(place) = place_for_repeat(call, second_attempts) else {
             return first.await;
-        }
-        running = Some(Box::pin(send(
-            call,
-            picked,
-            second_response,
-            second_attempts,
-        )));
+        };
+        let sending = send(call, picked, place, second_response, second_attempts);
+        running = Some(Box::pin(sending));
         poll_fn(|context| {
             if let Poll::Ready(received) = first.as_mut().poll(context) {
                 return Poll::Ready(Ended::First(received));
@@ -199,6 +195,7 @@ async fn race(
 async fn send(
     call: &Call<'_>,
     picked: Picked,
+    _place: Place,
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<Answered, Failure> {

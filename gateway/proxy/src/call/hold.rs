@@ -61,8 +61,8 @@ pub(super) async fn wait(
     let begin = Instant::now();
     let stats = &call.course.forwarding().stats;
     let shard = call.worker.index;
-    let group = call.course.forwarding().upstream.group();
-    let Some(place) = call.worker.holds.join(group, &failure) else {
+    let upstream = &call.course.forwarding().upstream;
+    let Some(place) = call.worker.holds.join(upstream, &failure) else {
         stats.count_hold(shard, "full", Duration::ZERO);
         let words = "and too many requests wait for an endpoint already";
         return Err(Failure::with(failure.kind, words));

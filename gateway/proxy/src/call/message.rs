@@ -13,7 +13,7 @@ use janua_http::fields::Known;
 use janua_http::{Failure, RequestHead};
 
 use super::Call;
-use super::request_head::{host, strip};
+use super::request_head::host;
 use crate::body::Trailers;
 
 /// The head of the request to an endpoint. `trailers` tells which trailers are forwarded after
@@ -53,7 +53,8 @@ fn uri(call: &Call<'_>, endpoint: &str) -> Result<Uri, Failure> {
         false => endpoint.as_bytes(),
     });
     let authority = Authority::try_from(host).map_err(|_| bad("the host"))?;
-    let target = target(call.head, call.course.strip_prefix.as_deref())?;
+    let path = call.course.path.of(&call.head.path);
+    let target = target(path, call.head.query.as_deref())?;
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(scheme);
     parts.authority = Some(authority);
@@ -63,9 +64,7 @@ fn uri(call: &Call<'_>, endpoint: &str) -> Result<Uri, Failure> {
 
 /// The path, and the query as it was sent. Bytes that a URI cannot have, but that clients of HTTP/1
 /// send all the same, are percent-encoded.
-fn target(head: &RequestHead, prefix: Option<&str>) -> Result<PathAndQuery, Failure> {
-    let path = strip(&head.path, prefix);
-    let query = head.query.as_deref();
+fn target(path: &[u8], query: Option<&[u8]>) -> Result<PathAndQuery, Failure> {
     let mut target = Vec::with_capacity(path.len() + query.map_or(0, |query| query.len() + 1));
     target.extend_from_slice(path);
     if let Some(query) = query {

@@ -22,7 +22,7 @@ pub(super) fn write(
     let (request, course) = (call.head, call.course);
     out.extend_from_slice(&request.method);
     out.push(b' ');
-    out.extend_from_slice(strip(&request.path, course.strip_prefix.as_deref()));
+    out.extend_from_slice(course.path.of(&request.path));
     if let Some(query) = &request.query {
         out.push(b'?');
         out.extend_from_slice(query);
@@ -76,40 +76,6 @@ fn write_fields(request: &RequestHead, trailers: &Trailers, out: &mut Vec<u8>) {
                 }
             }
             _ => write_field(out, name, value),
-        }
-    }
-}
-
-/// The path without the prefix that the route strips. It always begins with a
-/// slash.
-pub(crate) fn strip<'a>(path: &'a [u8], prefix: Option<&str>) -> &'a [u8] {
-    let rest = prefix.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
-    match rest {
-        Some(rest) if rest.first() == Some(&b'/') => rest,
-        Some([]) => b"/",
-        // A prefix ends at a segment: `/api` is no prefix of `/apix`.
-        Some(_) | None => path,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::strip;
-
-    #[test]
-    fn prefixes() {
-        for (path, prefix, expected) in [
-            ("/api/x", Some("/api"), "/x"),
-            ("/api/x", Some("/api/"), "/x"),
-            ("/api", Some("/api"), "/"),
-            ("/api/", Some("/api"), "/"),
-            ("/apix", Some("/api"), "/apix"),
-            ("/x", Some("/api"), "/x"),
-            ("/x", None, "/x"),
-            ("/x", Some("/"), "/x"),
-        ] {
-            let rest = strip(path.as_bytes(), prefix);
-            assert_eq!(rest, expected.as_bytes(), "{path} {prefix:?}");
         }
     }
 }

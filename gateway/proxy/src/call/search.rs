@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead, method};
-use janua_upstream::{AttemptOutcome, Picked, Tried as Endpoints, Unavailable};
+use janua_upstream::{AttemptOutcome, Limit, Picked, Place, Tried as Endpoints, Unavailable};
 use tokio::time::Instant;
 
-use super::{Call, connect};
+use super::{Call, connect, outliers, place};
 use crate::attempts::Attempts;
 use crate::clock::Moment;
 use crate::course::Course;
@@ -73,6 +73,8 @@ pub(super) struct Search {
     lost_pooled: Endpoints,
     /// Why the request is sent again, if some byte of it has been sent to some endpoint.
     again: Option<&'static str>,
+    /// The place of the request among those that are sent again.
+    place: Option<Place>,
     /// How often an upstream said that it has not processed the request.
     unprocessed: usize,
     /// How often all endpoints had been tried.
@@ -100,6 +102,7 @@ impl Search {
             failed: Endpoints::new(),
             lost_pooled: Endpoints::new(),
             again: None,
+            place: None,
             unprocessed: 0,
             rounds: 0,
             next: None,
@@ -114,6 +117,7 @@ impl Search {
     pub(super) fn begin_again(&mut self, course: &Course) {
         *self = Self {
             again: self.again,
+            place: self.place.take(),
             unprocessed: self.unprocessed,
             was_spared: self.was_spared,
             hold_until: self.hold_until,
@@ -151,11 +155,18 @@ impl Search {
             };
             let picked = match picked {
                 Ok(picked) => picked,
-                Err(_) if self.may_return && self.failed.count() > 0 => {
+                Err(why)
+                    if self.may_return
+                        && self.failed.count() > 0
+                        && !matches!(why, Unavailable::Overloaded(_)) =>
+                {
                     self.pause(call, deadline).await?;
                     continue;
                 }
-                Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
+                Err(why) => {
+                    let last = self.last.take();
+                    return Err(last.unwrap_or_else(|| unavailable(call, why)));
+                }
             };
             let opened = self.open(call, picked, now, Some(deadline), attempts);
             match opened.await {
@@ -164,6 +175,10 @@ impl Search {
                     if failure.kind == Kind::WholeTimeout || !call.course.retries().on.connect =>
                 {
                     return Err(failure);
+                }
+                // It holds for all endpoints.
+                Err(failure) if failure.kind == Kind::Overloaded => {
+                    return Err(self.last.take().unwrap_or(failure));
                 }
                 Err(failure) => self.last = Some(failure),
             }
@@ -185,12 +200,15 @@ impl Search {
             let now = call.worker.clock.now();
             let picked = match pick(call, &self.failed, now.monotonic_ms) {
                 Ok(picked) => picked,
-                Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
+                Err(why) => return Err(last.unwrap_or_else(|| unavailable(call, why))),
             };
             match self.open(call, picked, now, None, attempts).await {
                 Ok(open) => return Ok(open),
                 Err(failure) => {
                     attempts.retract();
+                    if failure.kind == Kind::Overloaded {
+                        return Err(last.unwrap_or(failure));
+                    }
                     last = Some(failure);
                 }
             }
@@ -231,6 +249,10 @@ impl Search {
                 };
                 match connected {
                     Ok(connection) => connection,
+                    Err(failure) if failure.kind == Kind::Overloaded => {
+                        attempts.failed(failure.kind);
+                        return Err(failure);
+                    }
                     Err(failure) => {
                         connect::report(worker, course.forwarding(), &picked, &failure);
                         attempts.failed(failure.kind);
@@ -328,7 +350,7 @@ impl Search {
                 self.was_spared = true;
                 self.max_attempts += 1;
             }
-            if !attempt.nothing_sent && !affords(call, attempts) {
+            if !attempt.nothing_sent && !self.affords(call, attempts) {
                 return Err(failure);
             }
         }
@@ -362,7 +384,7 @@ impl Search {
     ) -> bool {
         if !self.may_repeat(call, event, sent)
             || self.attempted + 1 >= self.max_attempts
-            || !affords(call, attempts)
+            || !self.affords(call, attempts)
         {
             return false;
         }
@@ -379,6 +401,14 @@ impl Search {
         self.has_reached = true;
         self.last = Some(Failure::new(Kind::ResponseStatus));
         true
+    }
+
+    /// Whether there is room for the request among those that are sent again. One that has a place
+    /// keeps it.
+    fn affords(&mut self, call: &Call<'_>, attempts: &mut Attempts) -> bool {
+        drop(self.place.take());
+        self.place = place_for_repeat(call, attempts);
+        self.place.is_some()
     }
 
     /// Whether the settings allow that a request is sent again. One that is not only because too
@@ -422,11 +452,19 @@ impl Search {
     }
 }
 
-/// Whether the upstream's budget has room for one request more that is sent again, which then
-/// counts.
-pub(super) fn affords(call: &Call<'_>, attempts: &mut Attempts) -> bool {
+/// A place for one request more that is sent again, which then counts; none if the upstream's budget
+/// or limit is used up.
+pub(super) fn place_for_repeat(call: &Call<'_>, attempts: &mut Attempts) -> Option<Place> {
     let forwarding = call.course.forwarding();
     let upstream = &forwarding.upstream;
+    let shard = call.worker.index;
+    let place = match upstream.take_place(Limit::Retries) {
+        Ok(place) => place,
+        Err(limit) => {
+            forwarding.stats.count_overload(shard, limit.word());
+            return None;
+        }
+    };
     let members = upstream.members().iter();
     let sent = members
         .map(|member| member.endpoint.counters().requests)
@@ -434,14 +472,12 @@ pub(super) fn affords(call: &Call<'_>, attempts: &mut Attempts) -> bool {
     let percent = call.course.retries().budget;
     let now_ms = call.worker.clock.now().monotonic_ms;
     let budget = &upstream.group().repeats().budget;
-    let affords = budget.spend(sent, percent, now_ms);
-    if !affords {
-        forwarding
-            .stats
-            .count_refused_retry(call.worker.index, "budget");
+    if !budget.spend(sent, percent, now_ms) {
+        forwarding.stats.count_refused_retry(shard, "budget");
         attempts.over_budget();
+        return None;
     }
-    affords
+    Some(place)
 }
 
 /// The failure of a connection that was not open when the deadline passed.
@@ -461,7 +497,7 @@ impl EndpointConnection {
     /// Counts the received head of a response, and reports success to the passive
     /// health check of the endpoint.
     pub(super) fn head_received(
-        &self,
+        &mut self,
         call: &Call<'_>,
         response: &ResponseHead,
         attempts: &mut Attempts,
@@ -472,19 +508,12 @@ impl EndpointConnection {
         let index = self.picked.index;
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
+        outliers::answered(call.worker, forwarding, &mut self.picked, response, took);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or_default();
         self.picked.in_flight.responded(took, call.now_ms + took_ms);
-        let change = self
-            .picked
+        self.picked
             .in_flight
             .report(AttemptOutcome::Ok, call.now_ms);
-        if change.is_some() {
-            tracing::info!(
-                upstream = forwarding.upstream.name(),
-                endpoint = forwarding.stats.endpoint(index),
-                "endpoint is back"
-            );
-        }
     }
 }
 
@@ -495,14 +524,18 @@ fn pick(call: &Call<'_>, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unava
     endpoints.pick_for(cursor, &call.tie.affinity, tried, now_ms)
 }
 
-fn unavailable(why: Unavailable) -> Failure {
+fn unavailable(call: &Call<'_>, why: Unavailable) -> Failure {
+    let upstream = &call.course.forwarding().upstream;
     match why {
+        Unavailable::Overloaded(limit) => {
+            place::overloaded(call.worker, call.course.forwarding(), limit)
+        }
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
         Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
-        Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
-            Kind::NoneHealthy.into()
-        }
+        Unavailable::Unhealthy => Failure::with(Kind::NoneHealthy, upstream.why_none_is_up()),
+        Unavailable::Empty => Failure::with(Kind::NoneHealthy, "no endpoint is known"),
+        Unavailable::Tried => Kind::NoneHealthy.into(),
     }
 }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_upstream::{Endpoint, Picked};
+use janua_upstream::{Endpoint, Limit, Picked, Place};
 use tokio::time::{Instant, timeout_at};
 
-use super::Call;
 use super::establish::{Established, establish};
+use super::{Call, place};
 use crate::attempts::Attempts;
 use crate::snapshot::{Forwarding, LocalUpstream};
 use crate::transport::{ReadHalf, WriteHalf, from_upstream_stream};
@@ -61,20 +61,36 @@ async fn wait(
     let endpoint = picked.in_flight.endpoint();
     let deadline = begin + forwarding.upstream.connect_timeout;
     let mut now = begin;
+    let mut waiter = None;
     loop {
         if let Some(stream) = take(worker, forwarding, endpoint, now) {
             return Ok(stream);
         }
         let selects_http1 = worker.shared.borrow().selects_http1(endpoint);
         if forwarding.protocol == Protocol::Auto && selects_http1 {
-            return single(worker, forwarding, endpoint, deadline).await;
+            let place = place::take(call, picked, &mut waiter, deadline);
+            return match place.await? {
+                place::Found::Place(place) => {
+                    single(worker, forwarding, endpoint, deadline, place).await
+                }
+                place::Found::Idle(connection) => Ok(connection),
+            };
         }
         let joined = worker
             .shared
             .borrow()
             .opening(endpoint, &forwarding.shared, now);
         let is_own = joined.is_none();
-        let opening = joined.unwrap_or_else(|| begin_opening(call, endpoint, now));
+        let place = || forwarding.upstream.take_place(Limit::Connections);
+        let opening = match joined.map_or_else(|| Err(place()), Ok) {
+            Ok(joined) => joined,
+            Err(Ok(place)) => begin_opening(call, endpoint, now, place),
+            Err(Err(_)) => {
+                place::wait(call, &mut waiter, deadline).await?;
+                now = Instant::now();
+                continue;
+            }
+        };
         let opened = timeout_at(deadline, opening.ended()).await;
         now = Instant::now();
         match opened {
@@ -86,9 +102,10 @@ async fn wait(
             }
             Ok(Opened::Shared) => {}
             Ok(Opened::Single) => {
-                if let Some(halves) = opening.take_single() {
+                if let Some((halves, place)) = opening.take_single() {
                     let tls = forwarding.tls.clone();
-                    return Ok(Box::new(UpstreamConnection::new(halves, tls)));
+                    let connection = UpstreamConnection::new(halves, tls).counted(place);
+                    return Ok(Box::new(connection));
                 }
             }
             // What was begun earlier has had more time than this request, and may have stalled.
@@ -105,14 +122,17 @@ async fn single(
     forwarding: &Forwarding,
     endpoint: &Arc<Endpoint>,
     deadline: Instant,
+    place: Place,
 ) -> Result<Box<UpstreamConnection>, Failure> {
     match establish(worker, forwarding, endpoint, forwarding.protocol, None).await? {
         Established::Http1(read, write) => {
             let tls = forwarding.tls.clone();
-            Ok(Box::new(UpstreamConnection::new((read, write), tls)))
+            let connection = UpstreamConnection::new((read, write), tls).counted(place);
+            Ok(Box::new(connection))
         }
         Established::Http2(read, write) => {
-            let connection = share(read, write, forwarding, deadline).await?;
+            let counted = (place, worker.index);
+            let connection = share(read, write, forwarding, deadline, counted).await?;
             worker.shared.borrow_mut().add(endpoint, connection);
             let stream = take(worker, forwarding, endpoint, Instant::now());
             stream.ok_or_else(|| Kind::ConnectionReset.into())
@@ -120,12 +140,17 @@ async fn single(
     }
 }
 
-fn begin_opening(call: &Call<'_>, endpoint: &Arc<Endpoint>, now: Instant) -> Rc<Opening> {
+fn begin_opening(
+    call: &Call<'_>,
+    endpoint: &Arc<Endpoint>,
+    now: Instant,
+    place: Place,
+) -> Rc<Opening> {
     let (worker, upstream) = (Rc::clone(call.worker), Rc::clone(&call.course.upstream));
     let sharing = upstream.forwarding.shared.clone();
     let opening = worker.shared.borrow_mut().begin(endpoint, sharing, now);
     let (endpoint, begun) = (Arc::clone(endpoint), Rc::clone(&opening));
-    tokio::task::spawn_local(run(worker, upstream, endpoint, begun));
+    tokio::task::spawn_local(run(worker, upstream, endpoint, begun, place));
     opening
 }
 
@@ -135,16 +160,18 @@ async fn run(
     upstream: Rc<LocalUpstream>,
     endpoint: Arc<Endpoint>,
     opening: Rc<Opening>,
+    place: Place,
 ) {
     let forwarding = &upstream.forwarding;
     let deadline = Instant::now() + forwarding.upstream.connect_timeout;
     let failure = match establish(&worker, forwarding, &endpoint, forwarding.protocol, None).await {
         Ok(Established::Http1(read, write)) => {
             let mut connections = worker.shared.borrow_mut();
-            return connections.single(&endpoint, &opening, (read, write));
+            return connections.single(&endpoint, &opening, ((read, write), place));
         }
         Ok(Established::Http2(read, write)) => {
-            match share(read, write, forwarding, deadline).await {
+            let counted = (place, worker.index);
+            match share(read, write, forwarding, deadline, counted).await {
                 Ok(connection) => {
                     let mut connections = worker.shared.borrow_mut();
                     return connections.opened(&endpoint, &opening, connection);
@@ -164,8 +191,9 @@ async fn share(
     write: WriteHalf,
     forwarding: &Forwarding,
     deadline: Instant,
+    counted: (Place, usize),
 ) -> Result<Rc<SharedConnection>, Failure> {
-    let opening = SharedConnection::open(read, write, forwarding.shared.clone());
+    let opening = SharedConnection::open(read, write, forwarding.shared.clone(), counted);
     timeout_at(deadline, opening)
         .await
         .unwrap_or_else(|_| Err(too_late()))

@@ -135,7 +135,6 @@ impl Compiler<'_, '_> {
         let previous = self.previous.and_then(|previous| place.find(previous));
         let mirror = |mirror: &config::Mirror| {
             let name = mirror.upstream.as_str();
-            let upstream = self.config.upstreams.get(name);
             let kept = previous.and_then(|previous| {
                 let mut mirrors = previous.mirrors.iter();
                 mirrors.find(|known| known.stats.upstream() == name)
@@ -143,7 +142,7 @@ impl Compiler<'_, '_> {
             Arc::new(Mirror {
                 to: To {
                     // A copy that fails is not sent again, and waits for no endpoint.
-                    retries: upstream.map(|upstream| retries::once(upstream)),
+                    retries: self.config.upstreams.get(name).map(|it| retries::once(it)),
                     ..self.upstream(route, name, &Own::default())
                 },
                 up_to: up_to(mirror.share()),

@@ -9,8 +9,8 @@ use janua_config::{
 };
 use janua_http::head::{Limits, MAX_FIELDS};
 use janua_router::{
-    HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, Shadowed, SiteSpec, ValuePattern,
-    shadowed,
+    HeaderPattern, HostPattern, PathPattern, QueryPattern, RouteSpec, Router, Shadowed, SiteSpec,
+    ValuePattern, shadowed,
 };
 
 use super::targets::fields;
@@ -161,7 +161,7 @@ fn router(
                     let fault = Diagnostic::error(span, error.message);
                     found.push(match path(error.other) {
                         Some(other) => fault.note(other, "the other one").help(
-                            "put them together, or give one `methods`, `headers` or another path",
+                            "put them together, or give one `methods`, `headers`, `query` or another path",
                         ),
                         None => fault,
                     });
@@ -201,12 +201,17 @@ pub fn shadowed_routes(config: &Config) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn site_spec(site: &SiteConfig) -> SiteSpec {
-    let host = |host: &config::HostPattern| match host {
+/// The pattern of the router for a host of a site.
+pub(super) fn host_pattern(host: &config::HostPattern) -> HostPattern {
+    match host {
         config::HostPattern::Exact(host) => HostPattern::Exact(host.clone()),
         config::HostPattern::Below(host) => HostPattern::Wildcard(host.clone()),
         config::HostPattern::Any => HostPattern::Default,
-    };
+    }
+}
+
+/// What the router is told of a site.
+pub(super) fn site_spec(site: &SiteConfig) -> SiteSpec {
     let route = |route: &RouteConfig| RouteSpec {
         path: route
             .path
@@ -225,9 +230,10 @@ fn site_spec(site: &SiteConfig) -> SiteSpec {
             .map(|method| method.as_str().to_owned())
             .collect(),
         headers: route.headers.0.iter().map(header_pattern).collect(),
+        query: route.query.0.iter().map(query_pattern).collect(),
     };
     SiteSpec {
-        hosts: site.hosts.iter().map(|pattern| host(pattern)).collect(),
+        hosts: site.hosts.iter().map(|host| host_pattern(host)).collect(),
         routes: site.routes.iter().map(route).collect(),
     }
 }
@@ -235,11 +241,22 @@ fn site_spec(site: &SiteConfig) -> SiteSpec {
 fn header_pattern(matcher: &config::HeaderMatch) -> HeaderPattern {
     HeaderPattern {
         name: matcher.name.as_str().to_owned(),
-        value: match &matcher.test.value {
-            config::HeaderTest::Equals(value) => ValuePattern::Equals(value.clone()),
-            config::HeaderTest::Present => ValuePattern::Present,
-            config::HeaderTest::Absent => ValuePattern::Absent,
-            config::HeaderTest::Regex(regex) => ValuePattern::Regex(regex.clone()),
-        },
+        value: value_pattern(&matcher.test.value),
+    }
+}
+
+fn query_pattern(matcher: &config::QueryMatch) -> QueryPattern {
+    QueryPattern {
+        name: matcher.name.value.clone(),
+        value: value_pattern(&matcher.test.value),
+    }
+}
+
+fn value_pattern(test: &config::ValueTest) -> ValuePattern {
+    match test {
+        config::ValueTest::Equals(value) => ValuePattern::Equals(value.clone()),
+        config::ValueTest::Present => ValuePattern::Present,
+        config::ValueTest::Absent => ValuePattern::Absent,
+        config::ValueTest::Regex(regex) => ValuePattern::Regex(regex.clone()),
     }
 }

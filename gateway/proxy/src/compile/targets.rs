@@ -8,8 +8,8 @@ use janua_files::{Options, Retain, Symlinks};
 use siphasher::sip::SipHasher13;
 
 use super::choices::Place;
-use super::{Compiler, retries};
-use crate::snapshot::{Fixed, HostField, LocationPart, Target, To, Tree};
+use super::{Compiler, edits, retries};
+use crate::snapshot::{Fixed, Target, To, Tree};
 
 impl Compiler<'_, '_> {
     pub(super) fn target(&mut self, place: &Place<'_>, route: &config::Route) -> Target {
@@ -24,10 +24,9 @@ impl Compiler<'_, '_> {
                 headers: fields(&respond.headers),
                 body: respond.body.as_bytes().into(),
             }),
-            config::Target::Redirect(redirect) => Target::Redirect {
-                status: redirect.code.0,
-                to: redirect.to.0.iter().map(location_part).collect(),
-            },
+            config::Target::Redirect(redirect) => {
+                Target::Redirect(edits::redirect(route, redirect))
+            }
         }
     }
 
@@ -62,21 +61,25 @@ impl Compiler<'_, '_> {
     /// this route.
     pub(super) fn upstream(&self, route: &config::Route, name: &str, own: &Own<'_>) -> To {
         let upstream = self.config.upstreams.get(name);
-        let host = own.host.unwrap_or(&route.host.value);
         let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
         let strip_prefix = own.strip_prefix.or(strip_prefix);
+        let host = own.host.unwrap_or(&route.host.value);
+        let scope = cache_scope(name, host, strip_prefix, route);
+        let (host, rewrite) = edits::rewrite(route, own);
         To {
-            cache_scope: cache_scope(name, host, strip_prefix),
+            cache_scope: scope,
             // The file model has verified that the upstream exists.
             upstream: self.places.get(name).copied().unwrap_or_default(),
-            host: match host {
-                config::UpstreamHost::Preserve => HostField::Preserve,
-                config::UpstreamHost::Upstream => HostField::Endpoint,
-                config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
-            },
+            host,
+            rewrite,
             strip_prefix: strip_prefix.map(Into::into),
             stats: None,
             retries: upstream.and_then(|upstream| retries::of_route(route, upstream)),
+            upstream_timeout: route
+                .upstream_timeout
+                .as_ref()
+                .map(|timeout| timeout.value)
+                .filter(|timeout| !timeout.is_zero()),
         }
     }
 }
@@ -84,8 +87,8 @@ impl Compiler<'_, '_> {
 /// The settings that an upstream has of its own on a route, in place of the route's.
 #[derive(Default)]
 pub(super) struct Own<'a> {
-    host: Option<&'a config::UpstreamHost>,
-    strip_prefix: Option<&'a str>,
+    pub(super) host: Option<&'a config::UpstreamHost>,
+    pub(super) strip_prefix: Option<&'a str>,
 }
 
 impl<'a> Own<'a> {
@@ -99,13 +102,39 @@ impl<'a> Own<'a> {
 
 /// The part of the cache scope that the route itself gives. All of its inputs come from
 /// the configuration, so nobody can provoke a collision of the 64 bits.
-fn cache_scope(upstream: &str, host: &config::UpstreamHost, strip_prefix: Option<&str>) -> [u8; 8] {
+fn cache_scope(
+    upstream: &str,
+    host: &config::UpstreamHost,
+    strip_prefix: Option<&str>,
+    route: &config::Route,
+) -> [u8; 8] {
     let host = match host {
         config::UpstreamHost::Preserve => (0, ""),
         config::UpstreamHost::Upstream => (1, ""),
         config::UpstreamHost::Literal(host) => (2, host.as_str()),
     };
-    fingerprint((upstream, host, strip_prefix))
+    let scope = fingerprint((upstream, host, strip_prefix));
+    let edits = &route.request_headers;
+    if route.rewrite.is_none() && edits.is_empty() {
+        return scope;
+    }
+    let rewrite = route.rewrite.as_ref().map(|rewrite| {
+        let host = rewrite.host.as_ref().map(|host| host.as_str());
+        let path = rewrite.path.as_ref().map(|path| path.as_str());
+        // What it replaces follows from the path of the route.
+        let replaced = route.path.as_deref().map(config::PathPattern::to_string);
+        let prefix = rewrite.prefix.as_ref().map(|it| (it.as_str(), replaced));
+        (host, path, prefix)
+    });
+    let removed: Vec<&str> = edits.remove.iter().map(|name| name.as_str()).collect();
+    let set = edits.set.0.iter();
+    let set: Vec<_> = set.map(|(name, it)| (name.as_str(), it.as_str())).collect();
+    let lines = |lines: &[config::Spanned<config::Template>]| -> Vec<String> {
+        lines.iter().map(|line| line.as_str().to_owned()).collect()
+    };
+    let add = edits.add.0.iter();
+    let add: Vec<_> = add.map(|(name, it)| (name.as_str(), lines(it))).collect();
+    fingerprint((scope, rewrite, removed, set, add))
 }
 
 pub(super) fn fingerprint(of: impl Hash) -> [u8; 8] {
@@ -175,16 +204,6 @@ fn coding(encoding: config::Encoding) -> Coding {
         config::Encoding::Zstd => Coding::Zstd,
         config::Encoding::Br => Coding::Brotli,
         config::Encoding::Gzip => Coding::Gzip,
-    }
-}
-
-fn location_part(part: &config::TemplatePart) -> LocationPart {
-    match part {
-        config::TemplatePart::Literal(text) => LocationPart::Literal(text.as_str().into()),
-        config::TemplatePart::Scheme => LocationPart::Scheme,
-        config::TemplatePart::Host => LocationPart::Host,
-        config::TemplatePart::Path => LocationPart::Path,
-        config::TemplatePart::Query => LocationPart::Query,
     }
 }
 

@@ -1,15 +1,20 @@
 //! Compiles upstreams. Endpoints that already exist are found by their identity.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use janua_config::{self as config, Config, Diagnostic, Diagnostics, Names};
-use janua_http::head::{Limits, MAX_FIELDS};
+use janua_http::head::{self, MAX_FIELDS};
 use janua_tls::SystemRoots;
-use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, Upstream, UpstreamSpec};
+use janua_upstream::{
+    AdaptiveRule, Balance, ErrorLimits, Limits, Outliers, Panic, PassiveHealth, RetryAfter,
+    SuccessRate, Upstream, UpstreamSpec,
+};
 
 use super::inputs::input;
-use super::{bytes, limit, retries, tls};
+use super::{bytes, endpoints, limit, retries, tls};
 use crate::certificates::ServedCertificate;
+use crate::discovery::Discovery;
 use crate::estate::Estate;
 use crate::snapshot::{BalancedBy, Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
@@ -47,20 +52,22 @@ pub(super) fn compile(
     if found.has_errors() {
         return Vec::new();
     }
-    let specs: Vec<UpstreamSpec> = upstreams
-        .iter()
-        .map(|(name, upstream)| upstream_spec(name, upstream, config.server.zone.as_deref()))
-        .collect();
+    let mut specs: Vec<UpstreamSpec> = Vec::with_capacity(upstreams.len());
+    let mut discoveries = Vec::with_capacity(upstreams.len());
+    let zone = config.server.zone.as_deref();
+    for (name, upstream) in upstreams {
+        let mut spec = upstream_spec(name, upstream, zone);
+        let sources = endpoints::sources(upstream, estate, found);
+        discoveries.push(Discovery::new(sources, &mut spec).map(Arc::new));
+        specs.push(spec);
+    }
     let running = estate.endpoints.reconcile(&specs);
     running
         .into_iter()
         .zip(upstreams.values())
         .zip(tls)
-        .map(|((running, upstream), tls)| {
-            let addresses = running
-                .members()
-                .iter()
-                .map(|member| member.endpoint.address().to_string().into());
+        .zip(discoveries)
+        .map(|(((running, upstream), tls), discovery)| {
             let max_head = bytes(&upstream.max_response_head);
             Forwarding {
                 protocol: match upstream.http.value {
@@ -72,12 +79,9 @@ pub(super) fn compile(
                     tls: tls.clone(),
                     max_head,
                 },
-                stats: Arc::new(UpstreamStats::new(
-                    &estate.metrics,
-                    running.name(),
-                    addresses.collect(),
-                )),
-                response_limits: Limits {
+                stats: Arc::new(UpstreamStats::of(&estate.metrics, &running)),
+                discovery,
+                response_limits: head::Limits {
                     bytes: max_head,
                     fields: MAX_FIELDS,
                 },
@@ -141,23 +145,10 @@ fn sessions(upstream: &Upstream, sticky: &config::Sticky, key: &StickyKey) -> St
 }
 
 fn upstream_spec(name: &str, upstream: &config::Upstream, zone: Option<&String>) -> UpstreamSpec {
-    let endpoint = |endpoint: &config::Endpoint| EndpointSpec {
-        address: match &endpoint.address.value {
-            config::EndpointAddress::Socket(address) => Address::Ip(*address),
-            config::EndpointAddress::Name { host, port } => Address::Name {
-                host: host.clone(),
-                port: *port,
-            },
-            config::EndpointAddress::Unix(path) => Address::Unix(path.clone()),
-        },
-        weight: endpoint.weight.get(),
-        max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
-        backup: endpoint.backup,
-        zone: endpoint.zone.as_deref().cloned(),
-    };
     UpstreamSpec {
         name: name.to_owned(),
-        endpoints: upstream.endpoints.iter().map(endpoint).collect(),
+        // They are added by the discovery.
+        endpoints: Vec::new(),
         balance: match &*upstream.balance {
             config::Balance::RoundRobin => Balance::RoundRobin,
             config::Balance::LeastConn => Balance::LeastConn,
@@ -170,12 +161,70 @@ fn upstream_spec(name: &str, upstream: &config::Upstream, zone: Option<&String>)
         },
         slow_start: upstream.slow_start.value,
         zone: zone.cloned(),
-        passive_health: PassiveHealth {
-            max_fails: upstream.passive_health.max_fails,
-            fail_timeout: upstream.passive_health.fail_timeout.value,
+        is_checked: upstream.health.is_some(),
+        passive_health: match upstream.passive_health() {
+            Some(health) => PassiveHealth {
+                max_fails: health.max_fails,
+                fail_timeout: health.fail_timeout.value,
+            },
+            None => PassiveHealth {
+                max_fails: 0,
+                ..PassiveHealth::default()
+            },
         },
+        outliers: upstream.outliers.on().map(outliers),
+        panic: match upstream.panic_threshold {
+            None => Panic::NoneLeft,
+            Some(config::PanicThreshold::Never) => Panic::Never,
+            Some(config::PanicThreshold::Below(share)) => Panic::Below(share.get()),
+        },
+        limits: limits(&upstream.limits),
         keepalive: upstream.keepalive as usize,
         idle_timeout: limit(upstream.keepalive_timeout),
         connect_timeout: limit(upstream.connect_timeout),
+    }
+}
+
+fn outliers(outliers: &config::Outliers) -> Outliers {
+    let errors = &outliers.errors;
+    let every = errors.every;
+    Outliers {
+        errors: ErrorLimits {
+            connect: errors.connect.unwrap_or(every),
+            reset: errors.reset.unwrap_or(every),
+            timeout: errors.timeout.unwrap_or(every),
+            status: errors.status.unwrap_or(every),
+        },
+        interval: outliers.interval.value,
+        eject: outliers.eject.value,
+        most: outliers.most.get(),
+        success_rate: outliers.success_rate.on().map(|rate| SuccessRate {
+            deviations: rate.deviations.0,
+            endpoints: rate.endpoints.get(),
+            requests: rate.requests.get(),
+        }),
+        retry_after: outliers.retry_after.on().map(|heeded| {
+            let is_heeded = |status| heeded.statuses.iter().any(|it| it.0 == status);
+            RetryAfter {
+                on_503: is_heeded(503),
+                on_429: is_heeded(429),
+                longest: heeded.longest.value,
+            }
+        }),
+    }
+}
+
+fn limits(limits: &config::UpstreamLimits) -> Limits {
+    let number = |limit: Option<NonZeroU32>| limit.map(NonZeroU32::get);
+    Limits {
+        requests: number(limits.requests),
+        pending: number(limits.pending),
+        connections: number(limits.connections),
+        retries: number(limits.retries),
+        adaptive: limits.adaptive.on().map(|adaptive| AdaptiveRule {
+            min: adaptive.min.get(),
+            max: adaptive.max.get(),
+            tolerance: adaptive.tolerance.get(),
+        }),
     }
 }

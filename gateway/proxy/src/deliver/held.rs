@@ -144,7 +144,7 @@ async fn send(
             }
             Content::Growing { mut reader, .. } => {
                 // The client may half-close the connection while the body is awaited.
-                race::unless_reset(incoming, async {
+                race::unless_reset(Some(incoming), async {
                     while let Some(bytes) = sending.next(&mut reader).await? {
                         sending.part(&bytes).await?;
                     }

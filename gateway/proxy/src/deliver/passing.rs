@@ -12,6 +12,7 @@ use janua_http::{Failure, Framing, Length, ResponseHead, chunked, grpc};
 use super::{begin, coded, reads_too_slowly, settle_length};
 use crate::body::{Receiver as _, TransferError};
 use crate::call::UpstreamResponse;
+use crate::call::attempt_over;
 use crate::coder::Coder;
 use crate::deadline::Deadline;
 use crate::downstream::Downstream;
@@ -113,6 +114,7 @@ pub(super) async fn deliver(
         }
         Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => failure,
         Raced::Elapsed { capped: true } => Kind::WholeTimeout.into(),
+        Raced::Elapsed { .. } if deadline.ends_attempt() => attempt_over(),
         Raced::Elapsed { .. } if outgoing.writer.backlog() > 0 => {
             Failure::with(Kind::ClientGone, "stopped reading the response")
         }

@@ -270,7 +270,7 @@ async fn a_delivery_ends_by_a_reset_and_not_by_a_closed_side() {
                 let _ = done.send(7);
             };
             let main = async { Ok(wait.await.unwrap()) };
-            let delivered = unless_reset(&mut incoming, main);
+            let delivered = unless_reset(Some(&mut incoming), main);
             let (delivered, ()) = tokio::join!(delivered, leaving);
             assert_eq!(delivered.map_err(|failure| failure.kind), expected);
         }

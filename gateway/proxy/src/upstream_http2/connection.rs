@@ -12,6 +12,7 @@ use h2::client::{Builder, SendRequest};
 use h2::{Ping, PingPong};
 use janua_http::Failure;
 use janua_http::failure::Kind;
+use janua_upstream::Place;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -61,7 +62,8 @@ pub(crate) struct SharedConnection {
 
 impl SharedConnection {
     /// Begins HTTP/2 on a connection, and waits for the settings of the upstream: they tell that
-    /// it speaks HTTP/2, and how many requests it takes at once.
+    /// it speaks HTTP/2, and how many requests it takes at once. The place counts it among the
+    /// connections of its upstream, and its number tells the worker that it belongs to.
     ///
     /// # Errors
     /// The upstream does not speak HTTP/2.
@@ -69,6 +71,7 @@ impl SharedConnection {
         read: ReadHalf,
         write: WriteHalf,
         sharing: Sharing,
+        (place, worker): (Place, usize),
     ) -> Result<Rc<Self>, Failure> {
         let received = Rc::new(Cell::new(0));
         let io = Io::new(read, write, Rc::clone(&received));
@@ -77,7 +80,7 @@ impl SharedConnection {
         let this = Rc::new(Self {
             sharing,
             requests: RefCell::new(Some(requests)),
-            usage: Rc::new(Usage::new()),
+            usage: Rc::new(Usage::new(place.group(), worker)),
             idle_timeout: Cell::new(Duration::MAX),
             max_streams: Cell::new(None),
             settled: Notify::new(),
@@ -89,7 +92,7 @@ impl SharedConnection {
             is_dead: Cell::new(false),
             driver: RefCell::new(None),
         });
-        tokio::task::spawn_local(drive(Rc::clone(&this), connection));
+        tokio::task::spawn_local(drive(Rc::clone(&this), connection, place));
         this.settle().await?;
         Ok(this)
     }
@@ -119,6 +122,11 @@ impl SharedConnection {
         self.idle_timeout.set(idle_timeout);
         self.liveness.borrow_mut().request(now);
         Some(UpstreamStream::new(requests, StreamShare::new(&self.usage)))
+    }
+
+    /// True if the connection is open and has no streams.
+    pub(super) fn is_idle(&self) -> bool {
+        self.usage.streams() == 0 && self.requests.borrow().is_some()
     }
 
     /// True once the connection has ended.
@@ -191,7 +199,11 @@ impl SharedConnection {
 }
 
 /// Drives a connection to its end. Its streams then fail if they are not complete.
-async fn drive(this: Rc<SharedConnection>, mut connection: h2::client::Connection<Io, Bytes>) {
+async fn drive(
+    this: Rc<SharedConnection>,
+    mut connection: h2::client::Connection<Io, Bytes>,
+    place: Place,
+) {
     let mut pings = connection.ping_pong();
     let ended = poll_fn(|context| this.poll(context, &mut connection, &mut pings)).await;
     if this.max_streams.get().is_none() {
@@ -202,7 +214,9 @@ async fn drive(this: Rc<SharedConnection>, mut connection: h2::client::Connectio
     }
     this.has_ended.set(true);
     this.requests.take();
+    // Whoever has waited for the place finds the connection gone.
     drop(connection);
+    drop(place);
     this.settled.notify_waiters();
 }
 

@@ -6,13 +6,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use janua_http::Failure;
-use janua_upstream::{Endpoint, EndpointId};
+use janua_upstream::{Endpoint, EndpointId, Group};
 use tokio::time::Instant;
 
 use super::Sharing;
 use super::connection::SharedConnection;
-use super::opening::{Opened, Opening};
-use crate::transport::{ReadHalf, WriteHalf};
+use super::opening::{Opened, Opening, Single};
 use crate::upstream_stream::UpstreamStream;
 
 /// How long requests join an opening. Those that come later begin another, so that one that has
@@ -98,11 +97,11 @@ impl Connections {
         &mut self,
         endpoint: &Arc<Endpoint>,
         opening: &Rc<Opening>,
-        halves: (ReadHalf, WriteHalf),
+        single: Single,
     ) {
         self.slot(endpoint).selects_http1 = true;
         self.end(endpoint, opening);
-        opening.end_single(halves);
+        opening.end_single(single);
     }
 
     /// A connection could not be opened.
@@ -143,6 +142,21 @@ impl Connections {
             }
             !is_gone || !slot.connections.is_empty()
         });
+    }
+
+    /// Closes idle connections for which others wait: those to one group of endpoints, or to all.
+    pub(crate) fn close_waited_for(&self, group: Option<&Group>) {
+        for slot in self.slots.values() {
+            let endpoint = slot.endpoint.upgrade();
+            let is_wanted = endpoint.is_some_and(|endpoint| match group {
+                Some(group) => std::ptr::eq(&**endpoint.group(), group),
+                None => endpoint.group().is_waited_for(),
+            });
+            let mut idle = slot.connections.iter().filter(|it| it.is_idle());
+            if let Some(connection) = idle.next().filter(|_| is_wanted) {
+                connection.close();
+            }
+        }
     }
 
     /// The number of open connections.

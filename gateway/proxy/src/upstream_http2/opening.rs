@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use janua_http::Failure;
+use janua_upstream::Place;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -19,13 +20,16 @@ pub(crate) enum Opened {
     Failed(Failure),
 }
 
+/// A connection of HTTP/1.1, and its place among the connections of the upstream.
+pub(crate) type Single = ((ReadHalf, WriteHalf), Place);
+
 /// A connection that is being opened.
 pub(crate) struct Opening {
     pub(super) sharing: Sharing,
     pub(super) begun: Instant,
     opened: RefCell<Option<Opened>>,
     /// A connection of HTTP/1.1.
-    single: RefCell<Option<(ReadHalf, WriteHalf)>>,
+    single: RefCell<Option<Single>>,
     ended: Notify,
 }
 
@@ -51,13 +55,13 @@ impl Opening {
     }
 
     /// The connection of HTTP/1.1, for the first who asks.
-    pub(crate) fn take_single(&self) -> Option<(ReadHalf, WriteHalf)> {
+    pub(crate) fn take_single(&self) -> Option<Single> {
         self.single.take()
     }
 
     /// Tells those who wait that a connection of HTTP/1.1 was opened.
-    pub(super) fn end_single(&self, halves: (ReadHalf, WriteHalf)) {
-        *self.single.borrow_mut() = Some(halves);
+    pub(super) fn end_single(&self, single: Single) {
+        *self.single.borrow_mut() = Some(single);
         self.end(Opened::Single);
     }
 

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use janua_upstream::Group;
 use tokio::time::Instant;
 
 /// The use of a connection.
@@ -10,14 +12,18 @@ pub(crate) struct Usage {
     streams: Cell<usize>,
     /// When the connection was last taken into use, or out of use.
     changed: Cell<Instant>,
+    /// What its upstream shares, and the worker that it belongs to: its requests may wait for a
+    /// stream.
+    owner: (Arc<Group>, usize),
 }
 
 impl Usage {
     /// That of a connection that was just opened.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(group: &Arc<Group>, worker: usize) -> Self {
         Self {
             streams: Cell::new(0),
             changed: Cell::new(Instant::now()),
+            owner: (Arc::clone(group), worker),
         }
     }
 
@@ -54,5 +60,7 @@ impl StreamShare {
 impl Drop for StreamShare {
     fn drop(&mut self) {
         self.0.change(self.0.streams().saturating_sub(1));
+        let (group, worker) = &self.0.owner;
+        group.connection_has_room(*worker);
     }
 }

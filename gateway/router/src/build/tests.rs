@@ -1,5 +1,7 @@
 use crate::router::Router;
-use crate::spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
+use crate::spec::{
+    HeaderPattern, HostPattern, PathPattern, QueryPattern, RouteSpec, SiteSpec, ValuePattern,
+};
 
 fn exact(name: &str) -> HostPattern {
     HostPattern::Exact(name.to_owned())
@@ -17,6 +19,17 @@ fn route(path: PathPattern, methods: &[&str], headers: &[(&str, ValuePattern)]) 
                 value: value.clone(),
             })
             .collect(),
+        query: Vec::new(),
+    }
+}
+
+fn with_parameter(path: &PathPattern, name: &str, value: ValuePattern) -> RouteSpec {
+    RouteSpec {
+        query: vec![QueryPattern {
+            name: name.to_owned(),
+            value,
+        }],
+        ..route(path.clone(), &[], &[])
     }
 }
 
@@ -81,9 +94,18 @@ fn bad_routes_are_refused_by_their_number() {
             "head field",
         ),
         (
-            route(any, &[], &[("a", ValuePattern::Regex("[".to_owned()))]),
+            route(
+                any.clone(),
+                &[],
+                &[("a", ValuePattern::Regex("[".to_owned()))],
+            ),
             "regular expression",
         ),
+        (
+            with_parameter(&any, "a", ValuePattern::Regex("[".to_owned())),
+            "regular expression",
+        ),
+        (with_parameter(&any, "", ValuePattern::Present), "no name"),
     ];
     for (bad, expected) in cases {
         let good = route(PathPattern::Exact("/good".to_owned()), &[], &[]);
@@ -119,6 +141,10 @@ fn repeated_routes_are_refused_however_they_are_written() {
             route(PathPattern::Regex("a".to_owned()), &[], &[]),
             route(PathPattern::Regex("a".to_owned()), &[], &[]),
         ),
+        (
+            with_parameter(&PathPattern::Any, "v", ValuePattern::Present),
+            with_parameter(&PathPattern::Any, "v", ValuePattern::Present),
+        ),
     ];
     for (first, second) in same {
         let routes = vec![first, second];
@@ -136,6 +162,9 @@ fn repeated_routes_are_refused_however_they_are_written() {
             route(PathPattern::Prefix("/a".to_owned()), &[], &[]),
             route(segment("/a"), &["GET"], &[]),
             route(segment("/a"), &[], &[a, b]),
+            with_parameter(&segment("/a"), "a", ValuePattern::Present),
+            // Names of parameters are case-sensitive.
+            with_parameter(&segment("/a"), "A", ValuePattern::Present),
         ],
     };
     assert!(Router::new(&[different]).is_ok());

@@ -4,8 +4,11 @@ use proptest::prelude::*;
 
 use super::{Match, Request, Router};
 use crate::explain::Reason;
+use crate::order::{host_order, route_order};
 use crate::shadow::shadowed;
-use crate::spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
+use crate::spec::{
+    HeaderPattern, HostPattern, PathPattern, QueryPattern, RouteSpec, SiteSpec, ValuePattern,
+};
 
 /// A request as the tests write it: method, host, path and header lines.
 #[derive(Debug, Clone)]
@@ -14,6 +17,7 @@ struct Asked {
     host: String,
     path: String,
     headers: Vec<(String, String)>,
+    query: Vec<(String, String)>,
 }
 
 impl Request for Asked {
@@ -30,6 +34,10 @@ impl Request for Asked {
         let found = self.headers.iter().find(|(n, _)| n == name)?;
         Some(Cow::Borrowed(found.1.as_bytes()))
     }
+    fn query_parameter(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let found = self.query.iter().find(|(n, _)| n == name)?;
+        Some(Cow::Borrowed(found.1.as_bytes()))
+    }
 }
 
 fn ask(method: &str, host: &str, path: &str) -> Asked {
@@ -38,6 +46,7 @@ fn ask(method: &str, host: &str, path: &str) -> Asked {
         host: host.to_owned(),
         path: path.to_owned(),
         headers: Vec::new(),
+        query: Vec::new(),
     }
 }
 
@@ -69,6 +78,7 @@ pub(crate) fn route(text: &str) -> RouteSpec {
         bare: bare.is_some(),
         methods,
         headers: Vec::new(),
+        query: Vec::new(),
     }
 }
 
@@ -241,6 +251,17 @@ pub(crate) fn with_header(path: &str, name: &str, value: ValuePattern) -> RouteS
     }
 }
 
+pub(crate) fn with_parameter(path: &str, name: &str, value: ValuePattern) -> RouteSpec {
+    let query = vec![QueryPattern {
+        name: name.to_owned(),
+        value,
+    }];
+    RouteSpec {
+        query,
+        ..route(path)
+    }
+}
+
 #[test]
 fn a_bare_path_is_taken_unless_another_route_does() {
     for (routes, method, target, expected) in [
@@ -315,10 +336,220 @@ fn conditions_on_head_fields_are_tried_in_the_order_of_the_file() {
 }
 
 #[test]
+fn conditions_on_query_parameters_are_tried_in_the_order_of_the_file() {
+    let both = RouteSpec {
+        headers: with_header("/", "x-a", ValuePattern::Present).headers,
+        ..with_parameter("/", "v", ValuePattern::Equals("2".to_owned()))
+    };
+    let router = Router::new(&[SiteSpec {
+        hosts: vec![HostPattern::Default],
+        routes: vec![
+            both,
+            with_parameter("/", "v", ValuePattern::Equals("2".to_owned())),
+            with_parameter("/", "v", ValuePattern::Regex("^[0-9]+$".to_owned())),
+            with_parameter("/", "v", ValuePattern::Present),
+            with_parameter("GET /", "old", ValuePattern::Absent),
+        ],
+    }])
+    .unwrap();
+    let owned = |lines: &[(&str, &str)]| {
+        let lines = lines.iter();
+        let lines = lines.map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        lines.collect::<Vec<_>>()
+    };
+    let with = |method: &str, query: &[(&str, &str)], headers: &[(&str, &str)]| {
+        router.route(&Asked {
+            query: owned(query),
+            headers: owned(headers),
+            ..ask(method, "", "/x")
+        })
+    };
+    for (query, headers, expected) in [
+        (&[("v", "2")][..], &[("x-a", "1")][..], Some(0)),
+        (&[("v", "2")], &[], Some(1)),
+        (&[("v", "12")], &[], Some(2)),
+        (&[("v", "two")], &[], Some(3)),
+        (&[("v", "")], &[], Some(3)),
+        (&[("V", "2")], &[], Some(4)),
+        (&[], &[("v", "2")], Some(4)),
+        (&[("old", "1")], &[], None),
+    ] {
+        let expected = match expected {
+            Some(route) => Match::Route { site: 0, route },
+            None => Match::NoRoute { site: 0 },
+        };
+        assert_eq!(
+            with("GET", query, headers),
+            expected,
+            "{query:?} {headers:?}"
+        );
+    }
+    // Its condition fails too, so the method is not the only reason.
+    assert_eq!(
+        with("PUT", &[("old", "1")], &[]),
+        Match::NoRoute { site: 0 }
+    );
+    let allow = "GET, HEAD".to_owned();
+    assert_eq!(
+        with("PUT", &[], &[]),
+        Match::MethodNotAllowed { site: 0, allow }
+    );
+}
+
+/// The rules of the Gateway API for an `HTTPRoute` (`HTTPRouteRule.matches`), in their order,
+/// each with a request that two routes match. `Same` marks those that hold here whatever the
+/// order in the file is, and `Order` those for which the file decides, on purpose: the first
+/// route that matches is the one that a reader finds first, and `check` warns of one that is
+/// never reached.
+#[test]
+fn the_precedence_of_the_gateway_api() {
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    enum Here {
+        Same,
+        Order,
+    }
+    use Here::{Order, Same};
+    let equals = |value: &str| ValuePattern::Equals(value.to_owned());
+    let header = |path: &str, name: &str| with_header(path, name, equals("1"));
+    let parameter = |path: &str, name: &str| with_parameter(path, name, equals("1"));
+    let headers = |path: &str, names: [&str; 2]| RouteSpec {
+        headers: names
+            .iter()
+            .flat_map(|it| header(path, it).headers)
+            .collect(),
+        ..route(path)
+    };
+    let parameters = |path: &str, names: [&str; 2]| RouteSpec {
+        query: names
+            .iter()
+            .flat_map(|it| parameter(path, it).query)
+            .collect(),
+        ..route(path)
+    };
+    let request = Asked {
+        headers: vec![
+            ("a".to_owned(), "1".to_owned()),
+            ("b".to_owned(), "1".to_owned()),
+        ],
+        query: vec![
+            ("p".to_owned(), "1".to_owned()),
+            ("q".to_owned(), "1".to_owned()),
+        ],
+        ..ask("GET", "", "/shop/cart")
+    };
+    for (rule, here, preferred, other) in [
+        (
+            "an exact path",
+            Same,
+            route("=/shop/cart"),
+            route("/shop/cart"),
+        ),
+        (
+            "an exact path",
+            Same,
+            route("=/shop/cart"),
+            headers("/shop", ["a", "b"]),
+        ),
+        (
+            "the longest prefix",
+            Same,
+            route("/shop/cart"),
+            route("/shop"),
+        ),
+        ("the longest prefix", Same, route("/shop"), header("/", "a")),
+        ("a method", Order, route("GET /shop"), route("/shop")),
+        ("a method", Order, route("GET /shop"), header("/shop", "a")),
+        (
+            "more header fields",
+            Order,
+            headers("/shop", ["a", "b"]),
+            header("/shop", "a"),
+        ),
+        (
+            "more header fields",
+            Order,
+            header("/shop", "a"),
+            parameter("/shop", "p"),
+        ),
+        (
+            "more parameters",
+            Order,
+            parameters("/shop", ["p", "q"]),
+            parameter("/shop", "p"),
+        ),
+        (
+            "the first in the list",
+            Order,
+            header("/shop", "a"),
+            header("/shop", "b"),
+        ),
+        // The specification leaves expressions to implementations. As in nginx, they come
+        // between exact paths and prefixes.
+        (
+            "an expression",
+            Same,
+            route("~^/shop/c"),
+            route("/shop/cart"),
+        ),
+        (
+            "an exact path",
+            Same,
+            route("=/shop/cart"),
+            route("~^/shop/c"),
+        ),
+    ] {
+        let first = |routes: [&RouteSpec; 2]| {
+            let routes = routes.map(RouteSpec::clone).to_vec();
+            let hosts = vec![HostPattern::Default];
+            let router = Router::new(&[SiteSpec { hosts, routes }]).unwrap();
+            match router.route(&request) {
+                Match::Route { route, .. } => route,
+                other => panic!("{rule}: {other:?}"),
+            }
+        };
+        // In the order that the specification prefers, both agree.
+        assert_eq!(first([&preferred, &other]), 0, "{rule}");
+        let expected = if here == Same { 1 } else { 0 };
+        assert_eq!(first([&other, &preferred]), expected, "{rule}");
+    }
+}
+
+#[test]
+fn hosts_and_routes_are_listed_in_the_order_in_which_they_are_tried() {
+    let wildcard = |name: &str| HostPattern::Wildcard(name.to_owned());
+    let exact = |name: &str| HostPattern::Exact(name.to_owned());
+    let mut hosts = vec![
+        HostPattern::Default,
+        wildcard("a.example"),
+        wildcard("qa.a.example"),
+        exact("b.example"),
+        exact("a.example"),
+    ];
+    hosts.sort_by(host_order);
+    let expected = [
+        exact("b.example"),
+        exact("a.example"),
+        wildcard("qa.a.example"),
+        wildcard("a.example"),
+        HostPattern::Default,
+    ];
+    assert_eq!(hosts, expected);
+    let routes = [
+        "*", "^/api", "/api", "$.js", "/api/v1", "~^/a", "=/x", "/api/", "GET /api",
+    ];
+    let routes = routes.map(route);
+    assert_eq!(route_order(&routes), [6, 3, 5, 4, 7, 2, 8, 1, 0]);
+}
+
+#[test]
 fn an_explanation_names_a_reason_for_every_route() {
     let mut spec = site(&["*"], &["/", "/api", "POST /api/x", "=/y", "*"]);
     spec.routes
         .push(with_header("/api/x", "x-a", ValuePattern::Present));
+    spec.routes.push(RouteSpec {
+        headers: with_header("/", "x-a", ValuePattern::Absent).headers,
+        ..with_parameter("/api/x", "v", ValuePattern::Present)
+    });
     let explanation = Router::new(&[spec])
         .unwrap()
         .explain(&ask("GET", "", "/api/x"));
@@ -337,6 +568,7 @@ fn an_explanation_names_a_reason_for_every_route() {
         Reason::Path,
         Reason::LessSpecific,
         Reason::Header { condition: 0 },
+        Reason::Query { condition: 0 },
     ];
     assert_eq!(reasons, expected);
 }
@@ -387,16 +619,22 @@ fn scan(routes: &[RouteSpec], request: &Asked) -> Match {
             || named(&request.method)
             || (request.method == "HEAD" && named("GET"))
     };
+    let is = |value: Option<&(String, String)>, pattern: &ValuePattern| match pattern {
+        ValuePattern::Present => value.is_some(),
+        ValuePattern::Absent => value.is_none(),
+        ValuePattern::Equals(v) => value.is_some_and(|(_, have)| have == v),
+        ValuePattern::Regex(r) => {
+            let regex = regex::Regex::new(r).unwrap();
+            value.is_some_and(|(_, have)| regex.is_match(have))
+        }
+    };
     let holds = |route: &RouteSpec| {
-        route.headers.iter().all(|h| {
-            let value = request.headers.iter().find(|(n, _)| *n == h.name);
-            match &h.value {
-                ValuePattern::Present => value.is_some(),
-                ValuePattern::Absent => value.is_none(),
-                ValuePattern::Equals(v) => value.is_some_and(|(_, have)| have == v),
-                ValuePattern::Regex(_) => unreachable!("not generated"),
-            }
-        })
+        let header = |name: &str| request.headers.iter().find(|(n, _)| n == name);
+        let parameter = |name: &str| request.query.iter().find(|(n, _)| n == name);
+        let mut headers = route.headers.iter();
+        let mut query = route.query.iter();
+        headers.all(|it| is(header(&it.name), &it.value))
+            && query.all(|it| is(parameter(&it.name), &it.value))
     };
     let found = matching
         .iter()
@@ -451,7 +689,14 @@ fn some_route() -> impl Strategy<Value = RouteSpec> {
         Just(ValuePattern::Present),
         Just(ValuePattern::Absent),
         Just(ValuePattern::Equals("1".to_owned())),
-    ];
+        Just(ValuePattern::Regex("^[13]$".to_owned())),
+    ]
+    .boxed();
+    let parameter = (prop::sample::select(vec!["x", "y"]), value.clone());
+    let parameter = parameter.prop_map(|(name, value)| QueryPattern {
+        name: name.to_owned(),
+        value,
+    });
     let header =
         (prop::sample::select(vec!["x", "y"]), value).prop_map(|(name, value)| HeaderPattern {
             name: name.to_owned(),
@@ -460,12 +705,14 @@ fn some_route() -> impl Strategy<Value = RouteSpec> {
     let methods = prop::collection::vec(method.prop_map(str::to_owned), 0..2);
     let headers = prop::collection::vec(header, 0..2);
     let bare = any::<bool>();
-    let parts = (path, bare, methods, headers);
-    parts.prop_map(|(path, bare, methods, headers)| RouteSpec {
+    let query = prop::collection::vec(parameter, 0..2);
+    let parts = (path, bare, methods, headers, query);
+    parts.prop_map(|(path, bare, methods, headers, query)| RouteSpec {
         path,
         bare,
         methods,
         headers,
+        query,
     })
 }
 
@@ -476,12 +723,17 @@ fn some_request() -> impl Strategy<Value = Asked> {
         prop::sample::select(vec!["1", "2"]),
     );
     let lines = prop::collection::btree_map(line.0, line.1, 0..3);
-    (method, some_path(), lines).prop_map(|(method, path, lines)| Asked {
-        headers: lines
-            .into_iter()
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect(),
-        ..ask(method, "", &path)
+    let parts = (method, some_path(), lines.clone(), lines);
+    parts.prop_map(|(method, path, headers, query)| {
+        let owned = |lines: std::collections::BTreeMap<&str, &str>| {
+            let lines = lines.into_iter();
+            lines.map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
+        };
+        Asked {
+            headers: owned(headers),
+            query: owned(query),
+            ..ask(method, "", &path)
+        }
     })
 }
 
@@ -509,6 +761,38 @@ proptest! {
         for request in requests {
             let expected = scan(&routes, &request);
             prop_assert_eq!(router.route(&request), expected, "{:?} {:?}", request, routes);
+        }
+    }
+
+    /// Of all routes that take a request, the one that is listed first is chosen. Only a bare
+    /// path is taken later than its route is listed.
+    #[test]
+    fn the_listed_order_is_that_of_the_tables(
+        mut routes in prop::collection::vec(some_route(), 0..30),
+        requests in prop::collection::vec(some_request(), 8),
+    ) {
+        for route in &mut routes {
+            route.bare = false;
+        }
+        let build = |routes: &[RouteSpec]| Router::new(&[SiteSpec {
+            hosts: vec![HostPattern::Default],
+            routes: routes.to_vec(),
+        }]);
+        while let Err(errors) = build(&routes) {
+            routes.remove(errors[0].route.unwrap());
+        }
+        let router = build(&routes).unwrap();
+        for request in requests {
+            let explanation = router.explain(&request);
+            let takes = |route: &usize| matches!(
+                explanation.candidates[*route].reason,
+                Reason::Chosen | Reason::LessSpecific
+            );
+            let chosen = match explanation.answer {
+                Match::Route { route, .. } => Some(route),
+                _ => None,
+            };
+            prop_assert_eq!(route_order(&routes).into_iter().find(takes), chosen, "{:?}", request);
         }
     }
 
@@ -544,6 +828,7 @@ proptest! {
             fn path(&self) -> &[u8] { &self.1 }
             fn method(&self) -> &[u8] { &self.1 }
             fn header(&self, _: &str) -> Option<Cow<'_, [u8]>> { None }
+            fn query_parameter(&self, _: &str) -> Option<Cow<'_, [u8]>> { None }
         }
         let router = Router::new(&[
             site(&["*.a"], &["/", "$.js é"]),

@@ -1,5 +1,5 @@
 use super::{Shadowed, shadowed};
-use crate::router::tests::{route, with_header};
+use crate::router::tests::{route, with_header, with_parameter};
 use crate::spec::{RouteSpec, ValuePattern};
 
 /// Whether the second route is never chosen because of the first, and whether
@@ -32,7 +32,10 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
         ("/api", "^/api", NONE),
         ("/a/", "GET ^/a/", SECOND),
         ("/api", "=/api", NONE),
-        ("/", "*", NONE),
+        ("/", "*", SECOND),
+        ("*", "/", FIRST),
+        ("GET /", "*", NONE),
+        ("^/", "GET *", SECOND),
         // A route that also takes the bare path has one path more.
         ("/a/", "GET /a/!", NONE),
         ("/a/!", "GET /a/", SECOND),
@@ -75,6 +78,38 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
             pair(&route(first), &route(second)),
             expected,
             "{first} and {second}"
+        );
+    }
+}
+
+#[test]
+fn conditions_on_query_parameters_let_requests_through() {
+    let equals = |value: &str| ValuePattern::Equals(value.to_owned());
+    let regex = |text: &str| ValuePattern::Regex(text.to_owned());
+    let plain = route("/x");
+    let present = with_parameter("/x", "v", ValuePattern::Present);
+    let two = with_parameter("/x", "v", equals("2"));
+    let digits = with_parameter("/x", "v", regex("^[0-9]+$"));
+    let bad = with_parameter("/x", "v", regex("("));
+    let upper = with_parameter("/x", "V", equals("2"));
+    let header = with_header("/x", "v", equals("2"));
+    for (first, second, expected) in [
+        (&plain, &two, true),
+        (&two, &plain, false),
+        (&present, &two, true),
+        (&present, &digits, true),
+        (&digits, &two, true),
+        (&digits, &with_parameter("/x", "v", equals("two")), false),
+        (&two, &digits, false),
+        (&bad, &two, false),
+        (&two, &upper, false),
+        (&two, &header, false),
+        (&header, &two, false),
+    ] {
+        assert_eq!(
+            pair(first, second),
+            [expected, false],
+            "{first:?} {second:?}"
         );
     }
 }

@@ -80,6 +80,14 @@ metrics! {
         "How long requests waited while no endpoint could be reached.";
     UPSTREAM_HELD: Gauge = "janua_upstream_held" ["upstream"]
         "Requests that wait now because no endpoint can be reached.";
+    UPSTREAM_OVERLOADS: Counter = "janua_upstream_overloads_total" ["upstream", "limit"]
+        "Requests that were refused, or not sent again, because the upstream has reached one of its `limits`: requests, pending, connections, retries, adaptive.";
+    UPSTREAM_IN_USE: Gauge = "janua_upstream_in_use" ["upstream", "limit"]
+        "How much of what `limits` can limit is in use: requests in flight (requests), requests that wait for a connection or an endpoint (pending), open connections (connections), requests that are being sent again (retries), and, if there is such a limit, requests whose response has not begun (adaptive).";
+    UPSTREAM_LIMIT: Gauge = "janua_upstream_limit" ["upstream", "limit"]
+        "The limits that an upstream has. The adaptive one changes with its latency.";
+    UPSTREAM_EJECTIONS: Counter = "janua_upstream_ejections_total" ["upstream", "endpoint", "reason"]
+        "Ejections of an endpoint as an outlier, by reason: errors in a row (connect, reset, timeout, 5xx), too few successes in comparison with the others (success_rate), or because it asked for it (retry_after).";
     UPSTREAM_CONNECT: Histogram = "janua_upstream_connect_seconds" ["upstream"]
         "Time to open a connection to an endpoint, including TLS.";
     UPSTREAM_HEAD: Histogram = "janua_upstream_head_seconds" ["upstream"]
@@ -95,7 +103,11 @@ metrics! {
     ENDPOINT_IN_FLIGHT: Gauge = "janua_endpoint_in_flight" ["upstream", "endpoint"]
         "Requests in flight to an endpoint.";
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
-        "1 while an endpoint is up; 0 while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
+        "1 while an endpoint is up; 0 while its checks fail or none has passed yet, while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
+    HEALTH_CHECKS: Counter = "janua_health_checks_total" ["upstream", "endpoint", "result"]
+        "Active checks of an endpoint, by result: passed, or the word of the failure; local: not carried out, because the gateway was short of descriptors or ports.";
+    HEALTH_CHECK_DURATION: Histogram = "janua_health_check_seconds" ["upstream"]
+        "Time that an active check took, including the connection.";
 
     SPLIT_REQUESTS: Counter = "janua_split_requests_total" ["site", "route", "upstream"]
         "Requests of routes that divide them, and those for which a policy has chosen the upstream, by the upstream chosen.";
@@ -103,6 +115,13 @@ metrics! {
         "The present weight of an upstream among which a route divides its requests.";
     MIRROR_REQUESTS: Counter = "janua_mirror_requests_total" ["site", "route", "upstream", "outcome"]
         "Requests chosen to be copied to another upstream, by outcome: answered, failed, timeout; and those that were not copied after all: too_large (the body), dropped (too many copies in progress), aborted (the client did not send its whole body in time).";
+
+    UPSTREAM_ENDPOINTS: Gauge = "janua_upstream_endpoints" ["upstream"]
+        "Endpoints of an upstream, of those that the configuration names and those that were found.";
+    ENDPOINTS_CHANGED: Counter = "janua_upstream_endpoints_changes_total" ["upstream"]
+        "How often names, records or files have given an upstream other endpoints.";
+    DISCOVERY_OK: Gauge = "janua_discovery_ok" ["upstream", "source"]
+        "1 while a name, a record or a file that lists endpoints can be used; 0 while the last look-up has failed or the file is refused, and what was known before stays.";
 
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by outcome, as in the access log.";

@@ -12,30 +12,36 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
+};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
-use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 
-use super::{Answer, Lookup};
+use super::Answer;
+use crate::names::{Answer as Found, Family, Outcome, Question, Service};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// How long an address from the hosts file is valid. The file has no TTL, and
-/// the resolver's upper bound ends the period earlier.
-const HOSTS_TTL: Duration = Duration::from_secs(3600);
+/// to look whether it has changed costs little.
+const HOSTS_TTL: Duration = Duration::from_secs(5);
 
 /// The resolver, and the modification times of the files it was configured
 /// from.
 pub(super) struct System {
     hosts_file: PathBuf,
+    /// Those that are asked; without any, those of the system are.
+    name_servers: Vec<SocketAddr>,
     current: RefCell<Option<Current>>,
 }
 
@@ -50,7 +56,7 @@ struct Current {
 
 type Times = [Option<SystemTime>; 2];
 
-impl Lookup for System {
+impl super::Lookup for System {
     async fn lookup(&self, host: &str) -> Result<Answer, String> {
         let name = Name::from_ascii(host).map_err(|error| error.to_string())?;
         let current = self.current().map_err(|error| error.to_string())?;
@@ -76,15 +82,98 @@ impl Lookup for System {
             .saturating_duration_since(Instant::now());
         Ok(Answer { addresses, ttl })
     }
+
+    async fn ask(&self, question: &Question) -> Outcome {
+        match question {
+            Question::Addresses { host, family, .. } => self.addresses(host, *family).await,
+            Question::Services { name } => self.services(name).await,
+        }
+    }
 }
 
 impl System {
-    /// A resolver that reads this hosts file.
-    pub(super) fn new(hosts_file: PathBuf) -> Self {
+    /// A resolver that reads this hosts file, and asks these name servers.
+    pub(super) fn new(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> Self {
         Self {
             hosts_file,
+            name_servers,
             current: RefCell::default(),
         }
+    }
+
+    /// All addresses of a host. The two families are asked for apart, so that an answer for one
+    /// does not hide that there was none for the other.
+    async fn addresses(&self, host: &str, family: Family) -> Outcome {
+        let (name, current) = match self.prepare(host) {
+            Ok(prepared) => prepared,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let known = in_hosts(&current.hosts, &name);
+        if !known.is_empty() && !name.is_localhost() {
+            let of_family = known.into_iter().filter(|ip| is_of(*ip, family)).collect();
+            return Outcome::Answer(Found::Addresses(of_family), HOSTS_TTL);
+        }
+        let look = async |kind, other| match family == other {
+            true => Ok((Vec::new(), None)),
+            false => addresses_of(&current.resolver, name.clone(), kind).await,
+        };
+        let (v4, v6) = tokio::join!(
+            look(RecordType::A, Family::Ipv6),
+            look(RecordType::AAAA, Family::Ipv4)
+        );
+        match (v4, v6) {
+            (Ok((mut addresses, v4_ttl)), Ok((v6, v6_ttl))) => {
+                addresses.extend(v6);
+                match v4_ttl.into_iter().chain(v6_ttl).min() {
+                    Some(ttl) => Outcome::Answer(Found::Addresses(addresses), ttl),
+                    None => Outcome::Gone("the name has no address".to_owned()),
+                }
+            }
+            (Ok((v4, Some(ttl))), Err(error)) => {
+                Outcome::Partial(Found::Addresses(v4), ttl, Family::Ipv6, error)
+            }
+            (Err(error), Ok((v6, Some(ttl)))) => {
+                Outcome::Partial(Found::Addresses(v6), ttl, Family::Ipv4, error)
+            }
+            (Err(error), _) | (_, Err(error)) => Outcome::Failed(error),
+        }
+    }
+
+    async fn services(&self, name: &str) -> Outcome {
+        let (name, current) = match self.prepare(name) {
+            Ok(prepared) => prepared,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let found = match current.resolver.lookup(name, RecordType::SRV).await {
+            Ok(found) => found,
+            Err(error) if error.is_no_records_found() => return Outcome::Gone(error.to_string()),
+            Err(error) => return Outcome::Failed(error.to_string()),
+        };
+        let services = found.answers().iter().filter_map(|record| {
+            let RData::SRV(srv) = &record.data else {
+                return None;
+            };
+            let target = srv.target.to_lowercase().to_ascii();
+            let target = target.trim_end_matches('.');
+            // The root as the target says that there is no such service (RFC 2782).
+            (!target.is_empty() && srv.port != 0).then(|| Service {
+                priority: srv.priority,
+                weight: srv.weight,
+                port: srv.port,
+                target: target.to_owned(),
+            })
+        });
+        let services: Vec<Service> = services.collect();
+        match services.is_empty() {
+            true => Outcome::Gone("there are no SRV records with a target".to_owned()),
+            false => Outcome::Answer(Found::Services(services), ttl(&found)),
+        }
+    }
+
+    fn prepare(&self, name: &str) -> Result<(Name, Current), String> {
+        let name = Name::from_ascii(name).map_err(|error| error.to_string())?;
+        let current = self.current().map_err(|error| error.to_string())?;
+        Ok((name, current))
     }
 
     fn current(&self) -> Result<Current, NetError> {
@@ -93,7 +182,11 @@ impl System {
         if let Some(current) = current.as_ref().filter(|current| current.times == times) {
             return Ok(current.clone());
         }
-        let fresh = Current::new(times, read_hosts(&self.hosts_file), system())?;
+        let servers = match self.name_servers.as_slice() {
+            [] => system(),
+            servers => asking(servers),
+        };
+        let fresh = Current::new(times, read_hosts(&self.hosts_file), servers)?;
         *current = Some(fresh.clone());
         Ok(fresh)
     }
@@ -137,6 +230,55 @@ fn system() -> ResolverBuilder<TokioRuntimeProvider> {
         let config = ResolverConfig::from_name_servers(vec![local]);
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
     })
+}
+
+/// Configured to ask these name servers.
+fn asking(servers: &[SocketAddr]) -> ResolverBuilder<TokioRuntimeProvider> {
+    let servers = servers.iter().map(|server| {
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+        let connections = connections.map(|mut connection| {
+            connection.port = server.port();
+            connection
+        });
+        NameServerConfig::new(server.ip(), true, connections.into())
+    });
+    let config = ResolverConfig::from_name_servers(servers.collect());
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+}
+
+/// The addresses of one family, with their TTL if there are any.
+///
+/// # Errors
+/// Nobody could say whether there are any.
+async fn addresses_of(
+    resolver: &TokioResolver,
+    name: Name,
+    kind: RecordType,
+) -> Result<(Vec<IpAddr>, Option<Duration>), String> {
+    match resolver.lookup(name, kind).await {
+        Ok(found) => {
+            let addresses = found.answers().iter().filter_map(|it| it.data.ip_addr());
+            let addresses: Vec<IpAddr> = addresses.collect();
+            let ttl = (!addresses.is_empty()).then(|| ttl(&found));
+            Ok((addresses, ttl))
+        }
+        Err(error) if error.is_no_records_found() => Ok((Vec::new(), None)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn ttl(found: &Lookup) -> Duration {
+    found
+        .valid_until()
+        .saturating_duration_since(Instant::now())
+}
+
+fn is_of(ip: IpAddr, family: Family) -> bool {
+    match family {
+        Family::Any => true,
+        Family::Ipv4 => ip.is_ipv4(),
+        Family::Ipv6 => ip.is_ipv6(),
+    }
 }
 
 /// The entries of the hosts file; none if the file does not exist.

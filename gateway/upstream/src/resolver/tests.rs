@@ -3,22 +3,26 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, Lookup, serve};
+use super::{Answer, Followed, Lookup, Resolver, serve};
 use crate::address::Address;
 use crate::endpoint::Endpoint;
 use crate::group::Group;
+use crate::names::{Answer as Named, Family, NameList, Names, Outcome, Question};
 
 /// Gives its results in turn, repeating the last, and records the time of each
 /// call.
 #[derive(Clone)]
 struct Script {
     answers: Rc<RefCell<VecDeque<Result<Answer, String>>>>,
+    outcomes: Rc<RefCell<VecDeque<Outcome>>>,
     asked: Rc<RefCell<Vec<u64>>>,
     start: Instant,
 }
@@ -34,9 +38,17 @@ impl Script {
         });
         Self {
             answers: Rc::new(RefCell::new(each.collect())),
+            outcomes: Rc::default(),
             asked: Rc::default(),
             start: Instant::now(),
         }
+    }
+
+    /// Gives these outcomes to questions about endpoints.
+    fn of_lists(outcomes: &[Outcome]) -> Self {
+        let script = Self::new(&[]);
+        *script.outcomes.borrow_mut() = outcomes.iter().cloned().collect();
+        script
     }
 
     /// The times of the look-ups, in seconds since the start.
@@ -58,6 +70,16 @@ impl Lookup for Script {
             Some(answer) => answer,
             None => Err("no script".to_owned()),
         }
+    }
+
+    async fn ask(&self, _: &Question) -> Outcome {
+        self.asked.borrow_mut().push(self.start.elapsed().as_secs());
+        let mut outcomes = self.outcomes.borrow_mut();
+        let next = outcomes.pop_front().expect("there is always one left");
+        if outcomes.is_empty() {
+            outcomes.push_back(next.clone());
+        }
+        next
     }
 }
 
@@ -86,7 +108,8 @@ fn addresses(endpoint: &Endpoint) -> Vec<String> {
 /// Serves the script while `test` runs.
 async fn with(script: &Script, endpoint: &Arc<Endpoint>, test: impl Future<Output = ()>) {
     let (names, new) = mpsc::unbounded_channel();
-    names.send(Arc::downgrade(endpoint)).unwrap();
+    let followed = Followed::Endpoint(Arc::downgrade(endpoint));
+    names.send(followed).unwrap();
     let tasks = LocalSet::new();
     tasks.spawn_local(serve(new, script.clone()));
     tasks.run_until(test).await;
@@ -185,7 +208,7 @@ async fn an_endpoint_that_is_gone_is_looked_up_no_more() {
     let tasks = LocalSet::new();
     tasks.spawn_local(serve(new, script.clone()));
     let test = async {
-        names.send(weak.clone()).unwrap();
+        names.send(Followed::Endpoint(weak.clone())).unwrap();
         sleep(Duration::from_secs(1)).await;
         let wake_resolver = Arc::clone(&endpoint.wake_resolver);
         drop(endpoint);
@@ -196,4 +219,88 @@ async fn an_endpoint_that_is_gone_is_looked_up_no_more() {
         assert_eq!(script.asked(), [0]);
     };
     tasks.run_until(test).await;
+}
+
+/// A list that is followed by the script while `test` runs, and how often it has told of changes.
+async fn with_list(script: &Script, test: impl AsyncFnOnce(Arc<NameList>, Arc<AtomicUsize>)) {
+    let (followed, new) = mpsc::unbounded_channel();
+    let names = Names::new(Resolver { followed });
+    let changes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&changes);
+    names.on_change(move || {
+        counted.fetch_add(1, Relaxed);
+    });
+    let question = Question::Addresses {
+        host: "backend".to_owned(),
+        port: 3000,
+        family: Family::Any,
+    };
+    let list = names.follow(&question);
+    assert!(Arc::ptr_eq(&list, &names.follow(&question)));
+    assert!(names.is_waiting());
+    let tasks = LocalSet::new();
+    tasks.spawn_local(serve(new, script.clone()));
+    tasks.run_until(test(list, changes)).await;
+}
+
+fn found(addresses: &str, ttl: u64) -> Outcome {
+    let addresses = addresses.split(' ').map(|ip| ip.parse().unwrap()).collect();
+    Outcome::Answer(Named::Addresses(addresses), Duration::from_secs(ttl))
+}
+
+fn listed(list: &NameList) -> Vec<String> {
+    let listed = list.listed();
+    listed
+        .found
+        .iter()
+        .map(|it| it.address.to_string())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_looked_up_again_at_its_ttl_and_tells_of_changes() {
+    let gone = Outcome::Gone("no such name".to_owned());
+    let script = Script::of_lists(&[
+        found("127.0.0.1 ::1", 10),
+        found("::1 127.0.0.1", 0),
+        found("127.0.0.2", 86_400),
+        gone,
+    ]);
+    with_list(&script, async |list, changes| {
+        sleep(Duration::from_millis(10_500)).await;
+        assert_eq!(script.asked(), [0, 10]);
+        assert_eq!(listed(&list), ["127.0.0.1:3000", "[::1]:3000"]);
+        assert_eq!(changes.load(Relaxed), 1, "the order does not matter");
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(listed(&list), ["127.0.0.2:3000"]);
+        assert_eq!(changes.load(Relaxed), 2);
+        // The name is gone, which is believed only after a while.
+        sleep(Duration::from_secs(320)).await;
+        assert_eq!(script.asked(), [0, 10, 11, 311, 312, 314, 318, 326]);
+        assert_eq!(listed(&list), ["127.0.0.2:3000"]);
+        assert_eq!(list.listed().error.as_deref(), Some("no such name"));
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(script.asked().last(), Some(&342));
+        assert!(listed(&list).is_empty());
+        assert_eq!(changes.load(Relaxed), 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_nobody_holds_is_looked_up_no_more() {
+    let script = Script::of_lists(&[found("127.0.0.1", 10)]);
+    with_list(&script, async |list, _| {
+        sleep(Duration::from_secs(15)).await;
+        // A connection that fails causes an early look-up.
+        list.wake.notify_one();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(script.asked(), [0, 10, 15]);
+        let wake = Arc::clone(&list.wake);
+        drop(list);
+        sleep(Duration::from_secs(600)).await;
+        assert_eq!(script.asked(), [0, 10, 15]);
+        assert_eq!(Arc::strong_count(&wake), 1, "its task has ended");
+    })
+    .await;
 }

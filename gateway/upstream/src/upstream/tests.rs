@@ -130,6 +130,8 @@ fn a_single_endpoint_is_never_ejected() {
     assert!(!upstream.is_up(member), "but it is said to be down");
     let failing = Failing {
         since_ms: 0,
+        last_ms: 9,
+        count: 10,
         why: "refused",
     };
     assert_eq!(member.endpoint.failing(), Some(failing));

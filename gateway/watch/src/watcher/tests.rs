@@ -12,6 +12,7 @@ const PATIENT: Duration = Duration::from_secs(20);
 const TIMING: Timing = Timing {
     poll: Duration::from_millis(50),
     patience: Duration::from_millis(100),
+    most: None,
 };
 
 /// A folder, and a watcher that reports what it is called with.

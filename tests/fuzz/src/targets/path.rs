@@ -218,6 +218,7 @@ fn route(path: &[u8]) -> usize {
             bare: false,
             methods: Vec::new(),
             headers: Vec::new(),
+            query: Vec::new(),
         });
         Router::new(&[SiteSpec {
             hosts: vec![HostPattern::Default],
@@ -248,6 +249,10 @@ impl Request for Get<'_> {
     }
 
     fn header(&self, _: &str) -> Option<Cow<'_, [u8]>> {
+        None
+    }
+
+    fn query_parameter(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
 }

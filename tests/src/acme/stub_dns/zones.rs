@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, SRV, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// All that is known, by names in lower case.
@@ -51,6 +51,11 @@ impl Zones {
         }
         self.set(name.clone(), RecordType::A, v4);
         self.set(name, RecordType::AAAA, v6);
+    }
+
+    pub(super) fn set_services(&mut self, name: Name, services: Vec<SRV>) {
+        let services = services.into_iter().map(RData::SRV);
+        self.set(name, RecordType::SRV, services.collect());
     }
 
     pub(super) fn set_zone(&mut self, apex: Name, primary: Name, servers: Vec<Name>) {

@@ -1,13 +1,15 @@
 use janua_admin::{
-    AddressStatus, CertificateSource, CertificateStatus, DatasetStatus, EndpointStatus, Health,
-    ListenerStatus, MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus,
-    SecretStatus, ShareStatus, SplitStatus, Status, UpstreamStatus, WatchStatus,
+    AddressStatus, CertificateSource, CertificateStatus, CheckStatus, DatasetStatus,
+    EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
+    ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, ShareStatus, SplitStatus, Status,
+    UpstreamStatus, WatchStatus,
 };
 
 use super::person;
 
 fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
     EndpointStatus {
+        name: None,
         address: address.to_owned(),
         addresses: vec![AddressStatus {
             address: address.to_owned(),
@@ -25,6 +27,19 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         fails: 0,
         down_since_unix_ms: None,
         last_error: None,
+        failed: None,
+        failed_count: 0,
+        last_error_detail: None,
+        is_tried: false,
+        check: None,
+    }
+}
+
+fn limit(name: &str, in_use: u64, limit: Option<u64>) -> LimitStatus {
+    LimitStatus {
+        name: name.to_owned(),
+        in_use,
+        limit,
     }
 }
 
@@ -73,6 +88,7 @@ fn running() -> Status {
             connections: 12,
         }],
         upstreams: vec![UpstreamStatus {
+            sources: Vec::new(),
             name: "sales".to_owned(),
             balance: "least_conn".to_owned(),
             endpoints: vec![
@@ -85,6 +101,7 @@ fn running() -> Status {
                     ..endpoint("127.0.0.1:5007", Health::Down, 7)
                 },
             ],
+            limits: vec![limit("pending", 3, None), limit("requests", 6, Some(7))],
         }],
         splits: vec![SplitStatus {
             route: "shop/api".to_owned(),
@@ -211,6 +228,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let endpoints = &mut status.upstreams[0].endpoints;
     endpoints[0].health = Health::Unresolved;
     endpoints[0].last_error = Some("no such name\x1b[2J".to_owned());
+    status.upstreams[0].limits[1].in_use = 7;
     status.policies[0].state = PolicyState::Open;
     status.policies[0].last_error = Some("trap: unreachable".to_owned());
     status.policies[1].reuse = Reuse::Off("it read a clock".to_owned());
@@ -226,6 +244,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let attention = "
 attention
   upstream sales: no endpoint is up
+  upstream sales: all it may have of `limits.requests` is in use: 7 of 7
   upstream sales: 127.0.0.1:5006: no such name\u{fffd}[2J
   upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused
   policy security: last failure: trap: unreachable
@@ -250,4 +269,62 @@ fn an_endpoint_that_is_partly_up_says_how_far() {
     status.upstreams[0].endpoints = vec![half];
     let page = person(&status);
     assert!(page.contains("  sales.internal:80  up 1/2 "), "{page}");
+}
+
+#[test]
+fn an_ill_endpoint_says_what_failed() {
+    let mut status = running();
+    let checked = |state: &str| {
+        Some(CheckStatus {
+            state: state.to_owned(),
+            contrary: 0,
+            checked_unix_ms: Some(4_690_000),
+        })
+    };
+    status.upstreams[0].endpoints = vec![
+        EndpointStatus {
+            down_since_unix_ms: Some(4_640_000),
+            last_error: Some("status".to_owned()),
+            last_error_detail: Some("503".to_owned()),
+            failed: Some("check".to_owned()),
+            failed_count: 4,
+            check: checked("down"),
+            ..endpoint("10.0.0.1:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            down_since_unix_ms: Some(4_640_000),
+            last_error: Some("refused".to_owned()),
+            failed: Some("check".to_owned()),
+            failed_count: 1,
+            check: checked("waiting"),
+            ..endpoint("10.0.0.2:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            down_since_unix_ms: Some(4_640_000),
+            last_error: Some("reset".to_owned()),
+            failed: Some("requests".to_owned()),
+            failed_count: 1200,
+            is_tried: true,
+            ..endpoint("10.0.0.3:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            last_error: Some("refused".to_owned()),
+            failed: Some("requests".to_owned()),
+            ..endpoint("10.0.0.4:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            check: checked("waiting"),
+            ..endpoint("10.0.0.5:80", Health::Waiting, 0)
+        },
+    ];
+    let page = person(&status);
+    let attention = "
+attention
+  upstream sales: no endpoint is up
+  upstream sales: 10.0.0.1:80: down for 1 min 0 s, 4 checks failed in a row, last failure: status (503)
+  upstream sales: 10.0.0.2:80: down for 1 min 0 s, 1 check failed in a row, last failure: refused; it gets nothing before its first check has passed
+  upstream sales: 10.0.0.3:80: down for 1 min 0 s, 1,200 requests failed in a row, last failure: reset; requests are still sent to it
+  upstream sales: 10.0.0.4:80: held back after failures, last failure: refused
+  upstream sales: 10.0.0.5:80: waits for its first check";
+    assert!(page.ends_with(attention), "{page}");
 }

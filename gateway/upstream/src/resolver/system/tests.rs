@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::Name;
+use hickory_resolver::proto::op::{Message, ResponseCode};
+use hickory_resolver::proto::rr::rdata::{A as A4, SRV};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::{Hosts, TokioResolver};
 use tokio::net::UdpSocket;
 use tokio::task::LocalSet;
 
-use super::{Current, System};
+use super::{Current, Found, System};
+use crate::names::{Family, Outcome, Question};
 use crate::resolver::Lookup as _;
 
 const A: u16 = 1;
@@ -86,7 +89,7 @@ fn system(hosts: &str, server: SocketAddr, search: Option<&str>) -> System {
     let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
     let mut known = Hosts::default();
     known.read_hosts_conf(hosts.as_bytes()).unwrap();
-    let system = System::new("/nowhere/hosts".into());
+    let system = System::new("/nowhere/hosts".into(), Vec::new());
     let current = Current::new(system.times(), known, builder).unwrap();
     *system.current.borrow_mut() = Some(current);
     system
@@ -182,4 +185,161 @@ async fn a_server_s_answers_come_with_both_families_their_ttl_and_no_cache() {
         assert_eq!(moved.addresses, [ip("192.0.2.8")]);
     };
     tasks.run_until(test).await;
+}
+
+/// A name server that answers SRV and address queries by the name and type that they ask for;
+/// with a server failure for what is not listed.
+async fn scripted(socket: UdpSocket, script: Rc<RefCell<Vec<(&'static str, RecordType, Reply)>>>) {
+    let mut query = [0; 512];
+    while let Ok((len, from)) = socket.recv_from(&mut query).await {
+        let query = Message::from_vec(&query[..len]).unwrap();
+        let asked = query.queries[0].clone();
+        let mut response = Message::response(query.metadata.id, query.metadata.op_code);
+        response.queries.push(asked.clone());
+        let script = script.borrow();
+        let name = asked.name.to_lowercase().to_ascii();
+        let mut replies = script.iter();
+        let reply = replies.find(|(of, kind, _)| *of == name && *kind == asked.query_type);
+        match reply.map(|(_, _, reply)| reply) {
+            Some(Reply::Records(records)) => {
+                let records = records.iter().cloned();
+                let each = records.map(|data| Record::from_rdata(asked.name.clone(), 70, data));
+                response.answers.extend(each);
+            }
+            Some(Reply::Absent) => response.metadata.response_code = ResponseCode::NXDomain,
+            None => response.metadata.response_code = ResponseCode::ServFail,
+        }
+        socket
+            .send_to(&response.to_vec().unwrap(), from)
+            .await
+            .unwrap();
+    }
+}
+
+enum Reply {
+    Records(Vec<RData>),
+    Absent,
+}
+
+fn a(ip: [u8; 4]) -> RData {
+    RData::A(A4::from(Ipv4Addr::from(ip)))
+}
+
+fn srv(priority: u16, weight: u16, port: u16, target: &str) -> RData {
+    RData::SRV(SRV::new(
+        priority,
+        weight,
+        port,
+        Name::from_ascii(target).unwrap(),
+    ))
+}
+
+async fn asking(script: Vec<(&'static str, RecordType, Reply)>, question: Question) -> Outcome {
+    let (socket, server) = loopback().await;
+    let system = system("127.0.0.7 known\n::7 known\n", server, None);
+    let tasks = LocalSet::new();
+    tasks.spawn_local(scripted(socket, Rc::new(RefCell::new(script))));
+    tasks.run_until(system.ask(&question)).await
+}
+
+fn addresses_of(host: &str, family: Family) -> Question {
+    Question::Addresses {
+        host: host.to_owned(),
+        port: 80,
+        family,
+    }
+}
+
+fn ips(text: &str) -> Found {
+    Found::Addresses(
+        text.split_whitespace()
+            .map(|ip| ip.parse().unwrap())
+            .collect(),
+    )
+}
+
+#[tokio::test]
+async fn a_family_without_an_answer_does_not_hide_the_other() {
+    let v4 = || {
+        (
+            "pods.test.",
+            RecordType::A,
+            Reply::Records(vec![a([192, 0, 2, 7])]),
+        )
+    };
+    let none = |kind| ("pods.test.", kind, Reply::Records(Vec::new()));
+    let question = || addresses_of("pods.test.", Family::Any);
+    let found = asking(vec![v4(), none(RecordType::AAAA)], question()).await;
+    assert!(
+        matches!(&found, Outcome::Answer(found, _) if *found == ips("192.0.2.7")),
+        "{found:?}"
+    );
+    // A server failure for the other family.
+    let found = asking(vec![v4()], question()).await;
+    assert!(
+        matches!(&found, Outcome::Partial(found, _, Family::Ipv6, _) if *found == ips("192.0.2.7")),
+        "{found:?}"
+    );
+    // It does not matter if that family is not wanted.
+    let found = asking(vec![v4()], addresses_of("pods.test.", Family::Ipv4)).await;
+    assert!(
+        matches!(&found, Outcome::Answer(found, _) if *found == ips("192.0.2.7")),
+        "{found:?}"
+    );
+    let found = asking(
+        vec![none(RecordType::A), none(RecordType::AAAA)],
+        question(),
+    )
+    .await;
+    assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
+    let absent = |kind| ("pods.test.", kind, Reply::Absent);
+    let found = asking(
+        vec![absent(RecordType::A), absent(RecordType::AAAA)],
+        question(),
+    )
+    .await;
+    assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
+    for script in [
+        vec![],
+        vec![none(RecordType::A)],
+        vec![absent(RecordType::AAAA)],
+    ] {
+        let found = asking(script, question()).await;
+        assert!(matches!(found, Outcome::Failed(_)), "{found:?}");
+    }
+    for (family, expected) in [
+        (Family::Any, "127.0.0.7 ::7"),
+        (Family::Ipv4, "127.0.0.7"),
+        (Family::Ipv6, "::7"),
+    ] {
+        let found = asking(vec![], addresses_of("known", family)).await;
+        assert!(
+            matches!(&found, Outcome::Answer(found, _) if *found == ips(expected)),
+            "{found:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn services_have_targets_and_the_root_is_none() {
+    let question = || Question::Services {
+        name: "_http._tcp.test.".to_owned(),
+    };
+    let records = |records| vec![("_http._tcp.test.", RecordType::SRV, Reply::Records(records))];
+    let two = vec![srv(10, 5, 8080, "One.test."), srv(20, 0, 80, "two.test.")];
+    let Outcome::Answer(Found::Services(found), _) = asking(records(two), question()).await else {
+        panic!("there are services");
+    };
+    let found = found
+        .iter()
+        .map(|it| (it.priority, it.weight, it.port, it.target.as_str()));
+    let expected = [(10, 5, 8080, "one.test"), (20, 0, 80, "two.test")];
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    let root = vec![srv(0, 0, 0, ".")];
+    let found = asking(records(root), question()).await;
+    assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
+    let found = asking(records(Vec::new()), question()).await;
+    assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
+    let found = asking(Vec::new(), question()).await;
+    assert!(matches!(found, Outcome::Failed(_)), "{found:?}");
 }

@@ -1,0 +1,142 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::balance::Balance;
+use crate::cursor::Cursor;
+use crate::testing;
+use crate::tried::Tried;
+use crate::upstream::{Picked, Unavailable, UpstreamSpec};
+
+fn upstream(limits: Limits) -> Upstream {
+    testing::made(&UpstreamSpec {
+        limits,
+        ..testing::spec(Balance::RoundRobin, 2)
+    })
+}
+
+fn pick(upstream: &Upstream) -> Result<Picked, Unavailable> {
+    upstream.pick(&mut Cursor::from_seed(1), &Tried::new(), 0)
+}
+
+#[test]
+fn requests_beyond_the_limit_are_refused_until_others_have_ended() {
+    let upstream = upstream(Limits {
+        requests: Some(3),
+        ..Limits::default()
+    });
+    let mut taken: Vec<Picked> = (0..3).map(|_| pick(&upstream).unwrap()).collect();
+    let refused = pick(&upstream).unwrap_err();
+    assert_eq!(refused, Unavailable::Overloaded(Limit::Requests));
+    assert_eq!(upstream.group().in_use(Limit::Requests), 3);
+    taken.pop();
+    taken.push(pick(&upstream).unwrap());
+    drop(taken);
+    assert_eq!(upstream.group().in_use(Limit::Requests), 0);
+}
+
+#[test]
+fn places_are_given_back_when_they_are_dropped() {
+    let limits = Limits {
+        pending: Some(2),
+        connections: Some(1),
+        retries: Some(1),
+        ..Limits::default()
+    };
+    let upstream = upstream(limits);
+    for (of, limit) in [
+        (Limit::Pending, 2),
+        (Limit::Connections, 1),
+        (Limit::Retries, 1),
+    ] {
+        let mut places: Vec<Place> = (0..limit)
+            .map(|_| upstream.take_place(of).unwrap())
+            .collect();
+        assert_eq!(upstream.take_place(of).unwrap_err(), of);
+        assert_eq!(upstream.group().in_use(of), limit);
+        places.pop();
+        assert!(upstream.take_place(of).is_ok());
+        drop(places);
+        assert_eq!(upstream.group().in_use(of), 0, "{of:?}");
+    }
+}
+
+/// After a reload another snapshot has other limits, and what is in use still counts.
+#[test]
+fn limits_of_a_new_snapshot_count_what_is_in_use() {
+    let spec = |requests| UpstreamSpec {
+        limits: Limits {
+            requests,
+            ..Limits::default()
+        },
+        ..testing::spec(Balance::RoundRobin, 2)
+    };
+    let before = testing::made(&spec(None));
+    let of_before: Vec<Picked> = (0..5).map(|_| pick(&before).unwrap()).collect();
+    let endpoints = before.members().iter();
+    let endpoints = endpoints.map(|member| Arc::clone(&member.endpoint));
+    let after = Upstream::new(
+        &spec(Some(4)),
+        Arc::clone(before.group()),
+        endpoints.collect(),
+    );
+    assert!(pick(&after).is_err());
+    drop(of_before);
+    assert!(pick(&after).is_ok());
+}
+
+#[test]
+fn an_adaptive_limit_counts_requests_until_their_response_begins() {
+    let rule = AdaptiveRule {
+        min: 2,
+        max: 2,
+        tolerance: 25,
+    };
+    let upstream = upstream(Limits {
+        adaptive: Some(rule),
+        ..Limits::default()
+    });
+    let mut first = pick(&upstream).unwrap();
+    let second = pick(&upstream).unwrap();
+    let refused = pick(&upstream).unwrap_err();
+    assert_eq!(refused, Unavailable::Overloaded(Limit::Adaptive));
+    // Its body may take as long as it wants.
+    let unanswered = first.unanswered.take().unwrap();
+    unanswered.took(Duration::from_millis(5), 5);
+    drop(unanswered);
+    let third = pick(&upstream).unwrap();
+    assert_eq!(upstream.group().in_use(Limit::Requests), 3);
+    assert_eq!(upstream.group().in_use(Limit::Adaptive), 2);
+    drop((second, third));
+    assert_eq!(upstream.group().in_use(Limit::Adaptive), 0);
+    drop(first);
+}
+
+#[test]
+fn no_worker_can_exceed_a_limit_and_nothing_is_lost() {
+    let upstream = upstream(Limits {
+        requests: Some(5),
+        connections: Some(3),
+        ..Limits::default()
+    });
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let upstream = &upstream;
+            scope.spawn(move || {
+                let mut cursor = Cursor::from_seed(seed);
+                let mut held = Vec::new();
+                for turn in 0..5_000 {
+                    let picked = upstream.pick(&mut cursor, &Tried::new(), 0).ok();
+                    let place = upstream.take_place(Limit::Connections).ok();
+                    assert!(upstream.group().in_use(Limit::Connections) <= 3);
+                    held.push((picked, place));
+                    if turn % 3 == 0 {
+                        held.clear();
+                    }
+                }
+            });
+        }
+    });
+    for limit in Limit::ALL {
+        assert_eq!(upstream.group().in_use(limit), 0, "{limit:?}");
+    }
+}
