@@ -470,3 +470,38 @@ async fn a_list_has_names_too() {
         [format!("backend:{}", upstream.port())]
     );
 }
+
+/// A service is restarted at another address, and nobody sees that it was away.
+#[tokio::test]
+async fn a_request_waits_for_the_first_endpoint_of_a_list() {
+    let upstream = named("here").await;
+    let (directory, file) = directory("endpoints = []\n");
+    let config = listed().upstream("hold = \"15s\"");
+    let gateway = Settings::new().start_in(directory, config).await;
+    let file = gateway.directory().join(file.file_name().unwrap());
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(gateway.metrics().await.sum("janua_upstream_held", &[]) == 1.0);
+    replace(&file, &list(&[&upstream.endpoint()]));
+    assert_eq!(wire.receive("GET").await.text(), "here");
+}
+
+/// A new endpoint gets nothing before its first pass. If all of them are new, they have passed
+/// before they take the place of the old ones.
+#[tokio::test]
+async fn checked_endpoints_are_replaced_without_a_gap() {
+    let (one, two) = (named("one").await, named("two").await);
+    let (directory, file) = directory(&list(&[&one.endpoint()]));
+    let config = listed().upstream("health = { path = \"/health\", interval = \"1h\" }");
+    let gateway = Settings::new().start_in(directory, config).await;
+    let file = gateway.directory().join(file.file_name().unwrap());
+    for upstream in [&two, &one, &two] {
+        replace(&file, &list(&[&upstream.endpoint()]));
+        assert_eventually!({
+            let response = gateway.get("/").await;
+            assert_eq!(response.status, 200, "{}", response.text());
+            endpoints(&gateway).await == [upstream.endpoint()]
+        });
+    }
+    assert_eq!(gateway.get("/").await.text(), "two");
+}

@@ -176,7 +176,7 @@ async fn a_mirror_that_hangs() {
     for n in 0..20 {
         let request = match n % 2 {
             0 => Request::get("/"),
-            _ => Request::post("/", filler(40_000)),
+            _ => Request::post("/", filler(0, 40_000)),
         };
         assert_eq!(gateway.send(request).await.text(), "app");
     }
@@ -226,7 +226,7 @@ async fn a_mirror_that_does_not_read() {
     .await;
     let fields = ", body = \"32MiB\", timeout = \"1s\"";
     let gateway = gateway(&app, &shadow.endpoint(), fields).await;
-    let body = filler(16 << 20);
+    let body = filler(0, 16 << 20);
     let response = gateway.send(Request::post("/", body.clone())).await;
     assert_eq!(response.text(), "app");
     assert_eq!(app.only_request().body.len(), body.len());
@@ -262,7 +262,7 @@ async fn a_mirror_that_breaks_off() {
         for request in [
             Request::get("/"),
             Request::post("/", "body"),
-            Request::post("/", filler(1 << 20)),
+            Request::post("/", filler(0, 1 << 20)),
         ] {
             assert_eq!(gateway.send(request).await.text(), "app", "{n}");
         }
@@ -278,8 +278,8 @@ async fn a_mirror_that_breaks_off() {
 async fn connections_are_reused_unless_an_answer_is_large() {
     let app = app().await;
     let shadow = Upstream::http(async |request: Received| match request.target.as_str() {
-        "/large" => Reply::ok(filler(8 << 20)),
-        _ => Reply::ok(filler(100_000)),
+        "/large" => Reply::ok(filler(0, 8 << 20)),
+        _ => Reply::ok(filler(0, 100_000)),
     })
     .await;
     let gateway = gateway(&app, &shadow.endpoint(), "").await;

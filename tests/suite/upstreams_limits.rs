@@ -352,7 +352,7 @@ async fn after_chaos_nothing_is_in_use() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         while let Ok(request) = visit.request().await {
             match visit.number % 5 {
-                0 => return visit.wire.reset(),
+                0 => return visit.wire.reset_on_drop(),
                 1 => std::future::pending::<()>().await,
                 2 => {
                     let part = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart";

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::exchange::Matched;
 use crate::retries::Retries;
-use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
+use crate::snapshot::{Forwarding, HostField, LocalUpstream, Mirror, To};
 
 /// Where and how a request is sent.
 #[derive(Clone)]
@@ -99,6 +99,20 @@ impl Course {
             retries: Some(Arc::new(retries)),
             ..self.clone()
         }
+    }
+
+    /// The course of a copy of the request, which is the same but for the upstream, and is not
+    /// tried a second time. None if the snapshot has no such upstream, which compiling it rules
+    /// out.
+    pub(crate) fn of_copy(&self, mirror: &Mirror, matched: &Matched) -> Option<Self> {
+        let upstream = matched.local.upstreams.get(mirror.upstream)?;
+        let of_route = matched.route().terms.idle_timeout;
+        Some(Self {
+            retries: mirror.retries.clone(),
+            idle_timeout: of_route.unwrap_or(upstream.forwarding.idle_timeout),
+            upstream: Rc::clone(upstream),
+            ..self.clone()
+        })
     }
 
     pub(crate) fn forwarding(&self) -> &Forwarding {

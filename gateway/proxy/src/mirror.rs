@@ -43,7 +43,7 @@ use crate::worker::Worker;
 const MAX_ANSWER: u64 = 1024 * 1024;
 
 /// Sends copies of the request of an exchange to those who get some of its route, just before the
-/// request itself is sent on its `course`. `incoming` has its body, if it has one.
+/// request itself is sent on this course. `incoming` has its body, if it has one.
 pub(crate) fn mirror(exchange: &Exchange, course: &Course, incoming: Option<&mut Incoming>) {
     let Some(matched) = &exchange.matched else {
         return;
@@ -58,13 +58,10 @@ pub(crate) fn mirror(exchange: &Exchange, course: &Course, incoming: Option<&mut
         if exchange.worker.random_u64() > mirror.up_to {
             continue;
         }
-        let Some(mut copied) = Course::new(&mirror.to, matched) else {
+        let Some(course) = course.of_copy(mirror, matched) else {
             continue;
         };
-        if mirror.to.rewrite.is_some() {
-            (copied.host, copied.path) = (course.host.clone(), course.path.clone());
-        }
-        if let Err(outcome) = start(exchange, incoming.as_deref_mut(), mirror, copied) {
+        if let Err(outcome) = start(exchange, incoming.as_deref_mut(), mirror, course) {
             mirror.stats.count(exchange.worker.index, outcome);
         }
     }

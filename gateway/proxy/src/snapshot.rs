@@ -483,7 +483,10 @@ impl Choices {
 /// An upstream that gets copies of requests.
 #[derive(Debug)]
 pub(crate) struct Mirror {
-    pub(crate) to: To,
+    /// The index of the upstream in the snapshot.
+    pub(crate) upstream: usize,
+    /// A copy is sent once.
+    pub(crate) retries: Option<Arc<Retries>>,
     /// A request is copied if a random number is not above this one.
     pub(crate) up_to: u64,
     /// The largest body that is copied, in bytes.

@@ -32,10 +32,10 @@ pub(crate) async fn answer(
         Target::Upstream(_) | Target::Split(_) => {
             let to = choice::choose(exchange, matched)?;
             let mut course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            receive::allow_pauses(exchange, client, &course);
             if let Some(rewrite) = &to.rewrite {
                 rewrite::rewrite(exchange, matched, rewrite, &mut course)?;
             }
-            receive::allow_pauses(exchange, client, &course);
             if route.caches {
                 return Box::pin(cached::cached(exchange, client, &course)).await;
             }

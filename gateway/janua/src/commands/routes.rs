@@ -188,6 +188,16 @@ fn policies(site: &Site, route: &Route) -> Vec<String> {
 fn target(target: &Target) -> String {
     match target {
         Target::Upstream(name) => format!("upstream {}", name.value),
+        Target::Split(split) => {
+            let members = split.split.iter();
+            let shares =
+                members.map(|member| format!("{} {}", member.upstream.value, member.weight));
+            let shares = shares.collect::<Vec<_>>().join(", ");
+            match &split.by {
+                None => format!("split {shares}"),
+                Some(by) => format!("split {shares} by {by}"),
+            }
+        }
         Target::Files(files) => format!("files {}", files.root.path().value.display()),
         Target::Respond(respond) => format!("respond {}", respond.status.0),
         Target::Redirect(it) => format!("redirect {} {}", it.status(), redirect(it)),

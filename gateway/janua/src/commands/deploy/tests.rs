@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser as _;
 use janua_admin::{
-    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, MemosStatus,
-    PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status,
-    WebhookOutcome,
+    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest,
+    EndpointAnswer, EndpointCommand, MemosStatus, PurgeRequest, PurgeSummary, ReloadError,
+    ReloadSummary, Server, SocketOptions, SplitStatus, SplitWeightRequest, Status, WebhookOutcome,
 };
 
 use super::super::CommandResult;
@@ -50,6 +50,7 @@ impl Control for Gateway {
             routes: 1,
             listeners: Vec::new(),
             upstreams: Vec::new(),
+            splits: Vec::new(),
             policies: Vec::new(),
             memos: MemosStatus {
                 bytes: 0,
@@ -82,6 +83,12 @@ impl Control for Gateway {
         Err(NOT_ASKED.to_owned())
     }
     fn revoke_certificate(&self, _: &str) -> Result<String, String> {
+        Err(NOT_ASKED.to_owned())
+    }
+    fn endpoint(&self, _: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+        Err(NOT_ASKED.to_owned())
+    }
+    fn split_weight(&self, _: &SplitWeightRequest) -> Result<SplitStatus, String> {
         Err(NOT_ASKED.to_owned())
     }
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {

@@ -7,6 +7,7 @@ use super::{drained, said, splits, table, undrained, weighed};
 fn endpoint(address: &str) -> EndpointStatus {
     EndpointStatus {
         address: address.to_owned(),
+        name: None,
         addresses: Vec::new(),
         weight: 1,
         configured_weight: None,
@@ -20,6 +21,11 @@ fn endpoint(address: &str) -> EndpointStatus {
         fails: 0,
         down_since_unix_ms: None,
         last_error: None,
+        failed: None,
+        failed_count: 0,
+        last_error_detail: None,
+        is_tried: false,
+        check: None,
     }
 }
 
@@ -37,6 +43,8 @@ fn a_row_for_each_endpoint() {
     let upstream = UpstreamStatus {
         name: "app".to_owned(),
         balance: "round_robin".to_owned(),
+        limits: Vec::new(),
+        sources: Vec::new(),
         endpoints: vec![
             endpoint("a:80"),
             EndpointStatus {
@@ -106,6 +114,10 @@ fn what_was_done_is_said_in_words() {
         in_flight: 1,
         ..endpoint("a:80")
     };
+    let waiting = EndpointStatus {
+        health: Health::Waiting,
+        ..endpoint("a:80")
+    };
     let table = [
         (
             drained(&answer(busy, true)),
@@ -118,6 +130,10 @@ fn what_was_done_is_said_in_words() {
         (
             undrained(&answer(endpoint("a:80"), true)),
             "app: a:80 is let in again",
+        ),
+        (
+            undrained(&answer(waiting, true)),
+            "app: a:80 is let in again, and gets requests once a check has passed",
         ),
         (
             undrained(&answer(endpoint("a:80"), false)),
