@@ -135,23 +135,16 @@ impl Compiler<'_, '_> {
         let previous = self.previous.and_then(|previous| place.find(previous));
         let mirror = |mirror: &config::Mirror| {
             let name = mirror.upstream.as_str();
+            let upstream = self.config.upstreams.get(name);
             let kept = previous.and_then(|previous| {
                 let mut mirrors = previous.mirrors.iter();
                 mirrors.find(|known| known.stats.upstream() == name)
             });
             Arc::new(Mirror {
-<<<<<<< HEAD
-                to: To {
-                    // A copy that fails is not sent again, and waits for no endpoint.
-                    retries: self.config.upstreams.get(name).map(|it| retries::once(it)),
-                    ..self.upstream(route, name, &Own::default())
-                },
-=======
                 // The file model has verified that the upstream exists.
                 upstream: self.places.get(name).copied().unwrap_or_default(),
                 // A copy that fails is not sent again, and waits for no endpoint.
                 retries: upstream.map(|upstream| retries::once(upstream)),
->>>>>>> 7dd96aab9018fb5c160dada37cb44891d50e51a3
                 up_to: up_to(mirror.share()),
                 body: super::bytes(&mirror.body),
                 timeout: mirror.timeout.value,
