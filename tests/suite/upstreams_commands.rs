@@ -1,6 +1,9 @@
 //! `janua upstream`: endpoints are taken out, let in again and weighed while requests come.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 
 use janua_tests::{
     Gateway, Proxy, Ran, Reply, Request, Settings, Upstream, assert_eventually, run,
@@ -394,4 +397,63 @@ upstream = "v1"
         assert!(ran.stderr.contains(said), "{ran:?}");
     }
     assert_eq!(shares(&gateway, 40).await["v2"], 40);
+}
+
+/// The deploy gate: an instance that was replaced gets nothing before a check has passed that was
+/// made after it was let in, whatever earlier checks have said.
+#[tokio::test]
+async fn an_endpoint_is_let_in_by_a_check_of_its_own() {
+    let is_ready = Arc::new(AtomicBool::new(true));
+    let checked = |name: &'static str, is_ready: &Arc<AtomicBool>| {
+        let is_ready = Arc::clone(is_ready);
+        Upstream::http(move |request| {
+            let is_ready = is_ready.load(SeqCst);
+            std::future::ready(match (&*request.target, is_ready) {
+                ("/health", false) => Reply::new(503),
+                _ => Reply::ok(name),
+            })
+        })
+    };
+    let a = checked("a", &is_ready).await;
+    let b = checked("b", &Arc::new(AtomicBool::new(true))).await;
+    // No check is made by itself within the test.
+    let check = "health = { path = \"/health\", interval = \"1h\", edge_interval = \"200ms\" }";
+    let gateway = Settings::new()
+        .workers(4)
+        .start(two(&a, &b).upstream(check))
+        .await;
+    assert_eq!(shares(&gateway, 40).await.len(), 2);
+    let address = a.endpoint();
+    done(&gateway, &["drain", "app", &address, "--wait"]).await;
+    is_ready.store(false, SeqCst);
+    let said = done(&gateway, &["undrain", "app", &address]).await;
+    let expected =
+        format!("app: {address} is let in again, and gets requests once a check has passed\n");
+    assert_eq!(said, expected);
+    assert_eq!(shares(&gateway, 40).await["b"], 40);
+    let arguments = ["undrain", "app", &address, "--wait", "--timeout", "300ms"];
+    let ran = upstream(&gateway, &arguments).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("is not up after 300 ms"), "{ran:?}");
+    assert_eq!(shares(&gateway, 40).await["b"], 40);
+
+    let waiting = tokio::spawn({
+        let (directory, address) = (gateway.directory().to_owned(), address.clone());
+        async move {
+            let arguments = [
+                "upstream",
+                "undrain",
+                "app",
+                &address,
+                "--wait",
+                "--admin",
+                "admin.sock",
+            ];
+            run(&directory, &arguments).await
+        }
+    });
+    is_ready.store(true, SeqCst);
+    let ran = waiting.await.unwrap();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(shares(&gateway, 40).await.len(), 2);
 }

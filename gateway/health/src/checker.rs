@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use janua_telemetry::metrics::Registry;
@@ -35,6 +36,8 @@ enum Order {
     Begin(Vec<Assignment>),
     /// Check the endpoints of these upstreams and no others.
     Apply(Vec<Assignment>),
+    /// Check this endpoint as if it were new, and say so once it counts as new.
+    Restart(EndpointId, SyncSender<()>),
 }
 
 impl Checker {
@@ -60,10 +63,28 @@ impl Checker {
         self.order(Order::Apply(upstreams.collect()));
     }
 
+    /// Has an endpoint checked at once as if it were new: it gets nothing before a check has passed
+    /// that begins after this. One that is in progress does not count. Blocks until that is so, and
+    /// does nothing for an endpoint that is not checked.
+    pub fn restart(&self, endpoint: EndpointId) {
+        let (told, is_told) = sync_channel(1);
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = orders
+            .as_ref()
+            .map(|orders| orders.send(Order::Restart(endpoint, told)));
+        drop(orders);
+        if let Some(Ok(())) = sent {
+            // It fails only if the thread has ended, with the process.
+            let _ = is_told.recv();
+        }
+    }
+
     fn order(&self, order: Order) {
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         if orders.is_none() {
-            let (Order::Begin(upstreams) | Order::Apply(upstreams)) = &order;
+            let (Order::Begin(upstreams) | Order::Apply(upstreams)) = &order else {
+                return;
+            };
             if upstreams.iter().all(|(_, check)| check.is_none()) {
                 return;
             }
@@ -151,6 +172,17 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, context: Context, ask
                 for (upstream, _) in upstreams.iter().filter(|(_, check)| check.is_none()) {
                     upstream.forget_checks(context.now_ms());
                 }
+            }
+            Order::Restart(id, told) => {
+                if let Some(known) = running.remove(&id) {
+                    let job = Arc::clone(&known.jobs.borrow());
+                    // Ends a check that is in progress.
+                    drop(known);
+                    job.endpoint().await_first_pass();
+                    running.insert(id, start(job));
+                }
+                // Whoever waited may have given up.
+                let _ = told.send(());
             }
         }
     }

@@ -205,6 +205,13 @@ impl Estate {
         }
     }
 
+    /// Has an endpoint that may be another process than before checked at once as if it were new:
+    /// it gets nothing before a check has passed that begins after this. Does nothing for one
+    /// without active checks.
+    pub fn restart_checks(&self, endpoint: &Endpoint) {
+        self.checker.restart(endpoint.id());
+    }
+
     /// How many snapshots are in use: the published one, and older ones of requests whose
     /// last policy has not run yet.
     pub fn live_generations(&self) -> usize {

@@ -324,3 +324,36 @@ fn failures_have_words_of_their_own() {
     assert_eq!(word, "refused");
     assert!(detail.len() <= 200 && !detail.contains('\n'));
 }
+
+/// What a check that began before says is not what somebody wants to know who has replaced the
+/// endpoint.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_checked_anew_waits_for_a_check_that_begins_then() {
+    let scene = Scene::new(&[], Duration::from_millis(1500));
+    let assignment = scene.assignment(&["127.0.0.1:1", "127.0.0.1:2"], Some(&check()));
+    scene.apply(&assignment);
+    sleep(Duration::from_millis(500)).await;
+    let endpoint = |index: usize| &assignment.0.members()[index].endpoint;
+    let state = |index: usize| endpoint(index).checks().state;
+    let (told, is_told) = sync_channel(1);
+    let order = Order::Restart(endpoint(0).id(), told);
+    scene.orders.send(order).unwrap();
+    sleep(Duration::from_millis(1)).await;
+    is_told.try_recv().unwrap();
+    sleep(Duration::from_millis(1400)).await;
+    assert_eq!((state(0), state(1)), (CheckState::Waiting, CheckState::Up));
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!((state(0), state(1)), (CheckState::Up, CheckState::Up));
+    let asked = scene.asked("127.0.0.1:1");
+    assert_eq!(asked.len(), 2, "{asked:?}");
+
+    // It was up, and is asked again although its next check is not due.
+    let (told, _is_told) = sync_channel(1);
+    scene
+        .orders
+        .send(Order::Restart(endpoint(0).id(), told))
+        .unwrap();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(state(0), CheckState::Waiting);
+    assert_eq!(scene.asked("127.0.0.1:1").len(), 3);
+}

@@ -3,7 +3,7 @@
 mod wait;
 
 use janua_admin::{
-    EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, SplitStatus,
+    EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, Health, SplitStatus,
     SplitWeightRequest, UpstreamStatus, WeightRequest,
 };
 
@@ -106,10 +106,15 @@ fn drained(answer: &EndpointAnswer) -> String {
 }
 
 fn undrained(answer: &EndpointAnswer) -> String {
-    match answer.changed {
-        true => format!("{} is let in again", name(answer)),
-        false => format!("{} was not taken out", name(answer)),
-    }
+    let how = match answer.changed {
+        true => "is let in again",
+        false => "was not taken out",
+    };
+    let when = match answer.endpoint.health {
+        Health::Waiting => ", and gets requests once a check has passed",
+        Health::Up | Health::Down | Health::Unresolved => "",
+    };
+    format!("{} {how}{when}", name(answer))
 }
 
 fn weighed(answer: &EndpointAnswer) -> String {

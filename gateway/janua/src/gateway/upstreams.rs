@@ -35,6 +35,10 @@ pub(super) fn carry_out(
         }
         EndpointCommand::Undrain(_) => {
             let changed = endpoint.is_draining();
+            if changed {
+                // What its checks have said before is nothing that its replacement has earned.
+                estate.restart_checks(endpoint);
+            }
             endpoint.drain(false);
             changed
         }

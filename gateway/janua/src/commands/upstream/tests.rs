@@ -114,6 +114,10 @@ fn what_was_done_is_said_in_words() {
         in_flight: 1,
         ..endpoint("a:80")
     };
+    let waiting = EndpointStatus {
+        health: Health::Waiting,
+        ..endpoint("a:80")
+    };
     let table = [
         (
             drained(&answer(busy, true)),
@@ -126,6 +130,10 @@ fn what_was_done_is_said_in_words() {
         (
             undrained(&answer(endpoint("a:80"), true)),
             "app: a:80 is let in again",
+        ),
+        (
+            undrained(&answer(waiting, true)),
+            "app: a:80 is let in again, and gets requests once a check has passed",
         ),
         (
             undrained(&answer(endpoint("a:80"), false)),
