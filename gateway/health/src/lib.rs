@@ -2,9 +2,9 @@
 //!
 //! A [`Check`] says what the endpoints of an upstream are asked for, how they are reached, and how
 //! often. One [`Checker`] of the process has a thread of its own, on which each checked endpoint
-//! has a task: it carries out a check ([`probe`]), hands the result to the endpoint
-//! ([`Endpoint::record_check`](janua_upstream::Endpoint::record_check)), and waits as long as
-//! [`Timing::wait`] says. The endpoint's state is in `janua-upstream`, where requests consult it;
+//! has a task: it carries out a check, records the result
+//! ([`record_check`](janua_upstream::Upstream::record_check)), and waits as long as [`Timing::wait`]
+//! says. The endpoint's state is in `janua-upstream`, where requests consult it;
 //! this crate is the only one that writes it.
 //!
 //! Each check opens a connection of its own and closes it: a connection that requests share would
