@@ -39,6 +39,9 @@ struct Second {
 /// The connection on which the second attempt was answered.
 type Answered = (EndpointConnection, Received);
 
+/// The second attempt, as long as it has not ended.
+type Running<'a> = Option<Pin<Box<dyn Future<Output = Result<Answered, Failure>> + 'a>>>;
+
 /// Which attempt has ended first.
 enum Ended {
     First(Result<Received, Failure>),
@@ -103,7 +106,7 @@ async fn race(
         attempts: second_attempts,
     } = &mut second;
     let first_endpoint = open.picked.index;
-    let mut running: Option<Pin<Box<dyn Future<Output = Result<Answered, Failure>> + '_>>>;
+    let mut running: Running<'_>;
     let ended = {
         let first = exchange_heads(call, caller, open, None, response, attempts);
         let mut first = pin!(first);

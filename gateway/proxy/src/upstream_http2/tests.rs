@@ -12,7 +12,7 @@ use crate::testing::{Calling, Kit, listen, run};
 
 const APP: &str = "endpoints = [\"127.0.0.1:3000\"]\nhttp = \"2\"";
 /// The first is chosen first.
-const TWO: &str = "endpoints = [{ address = \"127.0.0.1:3000\", weight = 9 }, \"127.0.0.1:3001\"]\nhttp = \"2\"\n\
+const TWO: &str = "endpoints = [{ address = \"127.0.0.1:3000\", weight = 1000000 }, \"127.0.0.1:3001\"]\nhttp = \"2\"\n\
                    passive_health = { max_fails = 0 }";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";

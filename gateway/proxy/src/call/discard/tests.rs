@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use crate::testing::frames::{END, Http2Peer, OK as OK_200, WHOLE, kind, literal};
 use crate::testing::{Calling, Kit, Listening, Peer, listen, run, settle};
 
-const TWO: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000 }, \"10.0.0.2:1\"]";
+const TWO: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000 }, \"10.0.0.2:1\"]";
 const FIRST: &str = "10.0.0.1:1";
 const SECOND: &str = "10.0.0.2:1";
 const GET: &str = "GET / HTTP/1.1\r\nHost: site.example\r\n\r\n";

@@ -7,9 +7,9 @@ use super::*;
 use crate::testing::{Calling, Kit, Listening, Peer, listen, settle, swallow};
 
 /// Chosen in this order, however the round begins.
-const TWO: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000 }, \"10.0.0.2:1\"]";
-const THREE: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 100000 }, \
-     { address = \"10.0.0.2:1\", weight = 300 }, \"10.0.0.3:1\"]";
+const TWO: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000 }, \"10.0.0.2:1\"]";
+const THREE: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000000 }, \
+     { address = \"10.0.0.2:1\", weight = 30000 }, \"10.0.0.3:1\"]";
 const GET: &str = "GET / HTTP/1.1\r\nHost: site.example\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: site.example\r\nContent-Length: 4\r\n\r\n";
 const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
