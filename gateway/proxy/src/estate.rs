@@ -14,6 +14,7 @@ use janua_files::{Files, Limits, OpenError, Options, Root};
 use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_tls::{SessionSettings, Sessions};
+use janua_upstream::Endpoint;
 use janua_wasm::{BucketOptions, Buckets, Places, Runtime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
