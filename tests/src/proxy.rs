@@ -65,7 +65,8 @@ impl Proxy {
         let targets = ["upstream", "files", "respond", "redirect"];
         let has_target = lines
             .lines()
-            .any(|line| targets.iter().any(|target| line.starts_with(target)));
+            .filter_map(|line| line.split([' ', '=', '.']).next())
+            .any(|field| targets.contains(&field));
         let target = if has_target {
             ""
         } else {
