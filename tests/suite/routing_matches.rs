@@ -60,10 +60,11 @@ routes = [
 /// Over HTTP/2 the query is a part of `:path`.
 #[tokio::test]
 async fn routes_by_query_over_http2() {
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(
         "[listeners.public]\naddress = \"127.0.0.1:0\"\nhttp2 = true\n[[sites]]\nhosts = [\"*\"]\n\
-         routes = [{{ query = {{ v = \"2\" }}, respond = {{ body = \"two\" }} }}, {{ respond = {{ body = \"plain\" }} }}]\n"
-    ))
+         routes = [{ query = { v = \"2\" }, respond = { body = \"two\" } }, { respond = { body = \"plain\" } }]\n"
+            .to_owned(),
+    )
     .await;
     let mut wire = gateway.connect_http2().await;
     for (target, name) in [("/?v=2", "two"), ("/?v=3", "plain"), ("/", "plain")] {

@@ -163,7 +163,7 @@ async fn the_endpoint_that_succeeds_least_is_ejected() {
         let served = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let upstream = Upstream::http(move |_| {
             let turn = served.fetch_add(1, SeqCst);
-            let fails = index == 2 && turn % 2 == 0;
+            let fails = index == 2 && turn.is_multiple_of(2);
             std::future::ready(Reply::new(if fails { 500 } else { 200 }).body("x"))
         });
         upstreams.push(upstream.await);

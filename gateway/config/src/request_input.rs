@@ -54,8 +54,11 @@ const PLAIN: [(&str, RequestInput); 9] = [
     ("tls-client-fingerprint", RequestInput::TlsClientFingerprint),
 ];
 
+/// An input with a name.
+type Named = fn(String) -> RequestInput;
+
 /// The words before the name of a field, cookie, parameter or variable.
-const NAMED: [(&str, fn(String) -> RequestInput); 4] = [
+const NAMED: [(&str, Named); 4] = [
     ("header", RequestInput::Header),
     ("cookie", RequestInput::Cookie),
     ("query", RequestInput::QueryParameter),

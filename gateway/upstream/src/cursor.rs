@@ -237,7 +237,7 @@ impl Cursor {
                 let stride = stride(candidate.weight);
                 *at = if *at == UNKNOWN {
                     let phase = (start + step * place as u64) % (1 << 32);
-                    let first = u128::from(stride) * u128::from(phase) >> 32;
+                    let first = (u128::from(stride) * u128::from(phase)) >> 32;
                     u64::try_from(first).unwrap_or_default()
                 } else {
                     (*at).min(stride)

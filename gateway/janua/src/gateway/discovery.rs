@@ -35,7 +35,7 @@ impl Turn {
     /// Something has changed.
     pub(super) fn note(&mut self, now: Instant) {
         let earliest = self.last.map_or(now, |last| last + INTERVAL);
-        self.due.get_or_insert((now + GATHER).max(earliest));
+        self.due.get_or_insert_with(|| (now + GATHER).max(earliest));
     }
 
     /// When it is time; none if nothing has changed.

@@ -69,7 +69,7 @@ pub(super) async fn wait(
     };
     let until = *search
         .hold_until
-        .get_or_insert(begin + call.course.retries().hold);
+        .get_or_insert_with(|| begin + call.course.retries().hold);
     let released = in_queue(call, caller, search, attempts, place, until).await;
     let waited = begin.elapsed();
     attempts.held(waited);

@@ -335,7 +335,8 @@ impl Search {
         // it matter what is listed, as long as the request may be sent again.
         let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
         let is_harmless = sent.can_be_repeated && (sent.is_idempotent || sent.nothing);
-        if !(is_free && is_harmless) && !self.may_repeat(call, event, sent) {
+        let is_unconditional = is_free && is_harmless;
+        if !is_unconditional && !self.may_repeat(call, event, sent) {
             return Err(failure);
         }
         let mut is_spared = false;

@@ -197,7 +197,7 @@ impl Instrument {
 #[cfg(test)]
 mod tests {
     use super::{Registry, Samples};
-    use crate::metrics::definitions::{CACHE_REQUESTS, GENERATION, RELOADS, UPSTREAM_RETRIES};
+    use crate::metrics::definitions::{CACHE_REQUESTS, GENERATION, RELOADS, UPSTREAM_REUSED};
 
     #[test]
     fn the_same_labels_are_the_same_counter() {
@@ -226,10 +226,10 @@ mod tests {
     #[test]
     fn a_series_outlives_its_last_holder_by_one_sweep() {
         let registry = Registry::new(1);
-        let counter = registry.counter(&UPSTREAM_RETRIES, ["sales"]);
+        let counter = registry.counter(&UPSTREAM_REUSED, ["sales"]);
         let shown = |registry: &Registry| {
             let text = registry.render(&Samples::default());
-            text.contains(r#"janua_upstream_retries_total{upstream="sales"} 5"#)
+            text.contains(r#"janua_upstream_connections_reused_total{upstream="sales"} 5"#)
         };
         counter.add(0, 5);
         assert_eq!(
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(registry.sweep(|_, _| false), 0);
         assert!(shown(&registry));
         // Requested again, it continues.
-        let again = registry.counter(&UPSTREAM_RETRIES, ["sales"]);
+        let again = registry.counter(&UPSTREAM_REUSED, ["sales"]);
         assert_eq!((again.value(), registry.sweep(|_, _| false)), (5, 0));
         drop(again);
         assert_eq!(
@@ -253,15 +253,15 @@ mod tests {
     #[test]
     fn what_is_configured_is_kept_without_a_holder() {
         let registry = Registry::new(1);
-        registry.counter(&UPSTREAM_RETRIES, ["sales"]).add(0, 5);
-        registry.counter(&UPSTREAM_RETRIES, ["gone"]).add(0, 7);
+        registry.counter(&UPSTREAM_REUSED, ["sales"]).add(0, 5);
+        registry.counter(&UPSTREAM_REUSED, ["gone"]).add(0, 7);
         let is_configured = |labels: &[&str], values: &[Box<str>]| {
             assert_eq!(labels, ["upstream"]);
             &*values[0] == "sales"
         };
         let dropped = [(); 4].map(|()| registry.sweep(is_configured));
         assert_eq!(dropped, [0, 1, 0, 0]);
-        assert_eq!(registry.counter(&UPSTREAM_RETRIES, ["sales"]).value(), 5);
+        assert_eq!(registry.counter(&UPSTREAM_REUSED, ["sales"]).value(), 5);
     }
 
     #[test]

@@ -23,7 +23,7 @@ async fn answer(endpoint: &Listening, bytes: &str) -> Peer {
 
 #[tokio::test(start_paused = true)]
 async fn a_listed_status_is_followed_by_another_endpoint() {
-    run(async {
+    run(Box::pin(async {
         let kit = Kit::new(TWO, "retries = { on = [\"503\"] }");
         let (first, second) = (listen(FIRST), listen(SECOND));
         let (mut calling, _client) = Calling::new(&kit, GET);
@@ -43,13 +43,13 @@ async fn a_listed_status_is_followed_by_another_endpoint() {
         assert_eq!(kit.kept(), 1);
         calling.put_back(called);
         assert_eq!(kit.kept(), 2);
-    })
+    }))
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_is_sent_again_after_a_status() {
-    run(async {
+    run(Box::pin(async {
         let kit = Kit::new(TWO, "retries = { on = [\"5xx\"] }");
         let (first, second) = (listen(FIRST), listen(SECOND));
         let (mut calling, mut client) = Calling::new(&kit, PUT);
@@ -68,13 +68,13 @@ async fn a_body_is_sent_again_after_a_status() {
         let (called, _upstreams) = tokio::join!(calling.run(), script);
         called.unwrap();
         assert_eq!(calling.response.status, 204);
-    })
+    }))
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_body_ends_its_connection() {
-    run(async {
+    run(Box::pin(async {
         let kit = Kit::new(TWO, "retries = { on = [\"503\"] }");
         let (first, second) = (listen(FIRST), listen(SECOND));
         let (mut calling, _client) = Calling::new(&kit, GET);
@@ -104,7 +104,7 @@ async fn a_long_body_ends_its_connection() {
         let (called, _upstream) = tokio::join!(calling.run(), script);
         called.unwrap();
         assert_eq!(kit.kept(), 0);
-    })
+    }))
     .await;
 }
 
@@ -133,7 +133,7 @@ async fn the_response_passes_if_there_is_nobody_else_to_ask() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_response_passes() {
-    run(async {
+    run(Box::pin(async {
         let kit = Kit::new(TWO, "retries = { on = [\"503\"] }");
         let (first, second) = (listen(FIRST), listen(SECOND));
         let (mut calling, _client) = Calling::new(&kit, GET);
@@ -146,13 +146,13 @@ async fn the_last_response_passes() {
         let called = called.unwrap();
         assert_eq!(calling.response.status, 503);
         assert_eq!(called.connection.incoming.reader.buffered(), b"last");
-    })
+    }))
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_endpoint_is_asked_again_after_a_pause_that_grows() {
-    run(async {
+    run(Box::pin(async {
         let kit = Kit::new(
             "endpoints = \"10.0.0.1:1\"\nkeepalive = 0",
             "retries = { more = 3, on = [\"503\"] }",
@@ -178,14 +178,14 @@ async fn one_endpoint_is_asked_again_after_a_pause_that_grows() {
         for (pause, most) in pauses.iter().zip([0, 25, 50, 100]) {
             assert!((most / 2..=most).contains(pause), "{pauses:?}");
         }
-    })
+    }))
     .await;
 }
 
 /// A call of gRPC that was answered with nothing but a status.
 #[tokio::test(start_paused = true)]
 async fn a_call_is_repeated_after_a_listed_status() {
-    run(async {
+    run(Box::pin(async {
         let kit = Kit::new(
             &format!("{TWO}\nhttp = \"2\""),
             "retries = { on = [\"unavailable\"] }",
@@ -214,6 +214,6 @@ async fn a_call_is_repeated_after_a_listed_status() {
         called.unwrap();
         assert_eq!(calling.response.fields.get(b"grpc-status"), Some(&b"0"[..]));
         assert_eq!(calling.tried().len(), 2);
-    })
+    }))
     .await;
 }

@@ -271,7 +271,7 @@ async fn a_place_is_kept_until_the_exchange_has_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn carried_out_a_verdict_takes_and_purges() {
-    run(async {
+    run(Box::pin(async {
         let (kit, endpoint) = kit();
         let _upstream = store(&kit, &endpoint).await;
         assert!(is_stored(&kit).await);
@@ -286,13 +286,13 @@ async fn carried_out_a_verdict_takes_and_purges() {
         assert!(said.starts_with(b"\"b\";r=1;"), "{said:?}");
         assert_eq!(left(&mut exchange, "b"), 1);
         assert!(!is_stored(&kit).await);
-    })
+    }))
     .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn not_carried_out_it_touches_nothing_beyond_the_exchange() {
-    run(async {
+    run(Box::pin(async {
         let (kit, endpoint) = kit();
         let _upstream = store(&kit, &endpoint).await;
         let mut exchange = exchange(&kit).await;
@@ -311,7 +311,7 @@ async fn not_carried_out_it_touches_nothing_beyond_the_exchange() {
         assert_eq!(heads.request.fields.get(b"x-seen"), Some(&b"by ann"[..]));
         heads.write_quotas();
         assert_eq!(heads.response.fields.get(b"ratelimit"), None);
-    })
+    }))
     .await;
 }
 
