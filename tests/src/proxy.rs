@@ -65,8 +65,8 @@ impl Proxy {
         let targets = ["upstream", "files", "respond", "redirect"];
         let has_target = lines
             .lines()
-            .filter_map(|line| line.split_once([' ', '=']))
-            .any(|(field, _)| targets.contains(&field));
+            .filter_map(|line| line.split([' ', '=', '.']).next())
+            .any(|field| targets.contains(&field));
         let target = if has_target {
             ""
         } else {

@@ -217,9 +217,14 @@ async fn a_mirror_that_refuses() {
 #[tokio::test]
 async fn a_mirror_that_does_not_read() {
     let app = app().await;
-    let shadow = Upstream::raw(|mut visit: Visit| async move {
-        let _ = visit.wire.take_until(b"\r\n\r\n").await;
-        std::future::pending::<()>().await;
+    let (read, may_read) = tokio::sync::watch::channel(false);
+    let shadow = Upstream::raw(move |mut visit: Visit| {
+        let mut may_read = may_read.clone();
+        async move {
+            let _ = visit.wire.take_until(b"\r\n\r\n").await;
+            let _ = may_read.wait_for(|may| *may).await;
+            let _ = visit.wire.take_rest().await;
+        }
     })
     .await;
     let fields = ", body = \"32MiB\", timeout = \"1s\"";
@@ -229,6 +234,8 @@ async fn a_mirror_that_does_not_read() {
     assert_eq!(response.text(), "app");
     assert_eq!(app.only_request().body.len(), body.len());
     assert_eventually!(count(&gateway, "timeout").await == 1.0);
+    // The connection was closed: it has an end.
+    read.send_replace(true);
     assert_eventually!(shadow.open() == 0);
 }
 

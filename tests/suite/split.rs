@@ -106,6 +106,7 @@ async fn weights_are_shares_over_four_workers() {
         assert_eq!(metrics.sum("janua_split_weight", &labels), weight);
     }
     // The log names the version, and the response does not.
+    assert_eventually!(gateway.log().len() == 400);
     let lines = gateway.log();
     let lines = lines.iter().filter(|line| line["upstream"] == "v2");
     assert_eq!(lines.count(), shares["v2"]);
