@@ -248,48 +248,40 @@ async fn another_weight_until_the_next_reload() {
 
 #[tokio::test]
 async fn a_list_for_people_and_for_programs() {
-    let a = named("a").await;
-    let endpoint = format!(
-        "{{ address = \"{}\", weight = 5, backup = true, zone = \"east\" }}",
-        a.endpoint()
-    );
-    let config = Proxy::to(endpoint).beside("other", "127.0.0.1:9");
+    let (a, b) = (named("a").await, named("b").await);
+    let (first, second) = (a.endpoint(), b.endpoint());
+    let config = Proxy::to(format!(
+        "{{ address = \"{first}\", weight = 5, zone = \"east\" }}"
+    ))
+    .and(format!("{{ address = \"{second}\", backup = true }}"))
+    .beside("other", "127.0.0.1:9");
     let gateway = Gateway::start_one_worker(config).await;
     for _ in 0..3 {
-        assert_eq!(gateway.get("/").await.status, 200);
+        assert_eq!(gateway.get("/").await.text(), "a");
     }
     gateway.settled().await;
     let page = done(&gateway, &["list"]).await;
-    let mut lines = page.lines();
-    let cells = |line: &str| -> Vec<String> {
+    let mut lines = page.lines().map(|line| -> Vec<String> {
         let cells = line.split("  ").map(str::trim);
-        cells
-            .filter(|it| !it.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let head = cells(lines.next().unwrap());
+        let cells = cells.filter(|it| !it.is_empty());
+        cells.map(str::to_owned).collect()
+    });
+    let head = lines.next().unwrap();
     assert_eq!(head[..4], ["UPSTREAM", "ENDPOINT", "STATE", "WEIGHT"]);
-    let row = cells(lines.next().unwrap());
-    assert_eq!(
-        row,
-        [
-            "app",
-            &a.endpoint(),
-            "up",
-            "5",
-            "0",
-            "3",
-            "0",
-            "yes",
-            "east"
-        ]
-    );
-    let row = cells(lines.next().unwrap());
+    let row = lines.next().unwrap();
+    assert_eq!(row, ["app", &first, "up", "5", "0", "3", "0", "no", "east"]);
+    let row = lines.next().unwrap();
+    assert_eq!(row, ["app", &second, "up", "1", "0", "0", "0", "yes", "-"]);
+    let row = lines.next().unwrap();
     assert_eq!(row[..3], ["other", "127.0.0.1:9", "up"]);
     let list: Value = serde_json::from_str(&done(&gateway, &["list", "--json"]).await).unwrap();
     assert_eq!(list["upstreams"], gateway.status().await["upstreams"]);
-    assert_eq!(list["upstreams"][0]["endpoints"][0]["requests"], 3);
+    let endpoints = &list["upstreams"][0]["endpoints"];
+    assert_eq!(endpoints[0]["requests"], 3);
+    assert_eq!(
+        (&endpoints[0]["zone"], &endpoints[1]["backup"]),
+        (&"east".into(), &true.into())
+    );
     assert_eq!(list["splits"], serde_json::json!([]));
 }
 

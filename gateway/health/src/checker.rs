@@ -178,7 +178,7 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, context: Context, ask
                     let job = Arc::clone(&known.jobs.borrow());
                     // Ends a check that is in progress.
                     drop(known);
-                    job.endpoint().await_first_pass();
+                    job.endpoint().await_replacement();
                     running.insert(id, start(job));
                 }
                 // Whoever waited may have given up.

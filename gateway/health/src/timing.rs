@@ -20,6 +20,9 @@ pub struct Timing {
     pub rule: CheckRule,
 }
 
+/// How long an endpoint that somebody waits for may take to start, with checks at short intervals.
+const START: Duration = Duration::from_secs(120);
+
 /// By how much intervals are varied: a tenth in both directions.
 const JITTER: f64 = 0.1;
 
@@ -32,7 +35,10 @@ impl Timing {
     pub fn wait(&self, checks: &Checks, is_idle: bool, random: f64) -> Duration {
         let is_at_edge = match checks.state {
             // It may be about to start.
-            CheckState::Waiting => checks.contrary < self.rule.fall,
+            CheckState::Waiting => {
+                let is_starting = || self.edge_interval.saturating_mul(checks.contrary) < START;
+                checks.contrary < self.rule.fall || (checks.is_awaited && is_starting())
+            }
             CheckState::Unchecked | CheckState::Up | CheckState::Down => checks.contrary > 0,
         };
         let interval = if is_at_edge {
@@ -86,6 +92,30 @@ mod tests {
             };
             let wait = TIMING.wait(&checks, is_idle, 0.5);
             assert_eq!(wait, Duration::from_secs(seconds), "{state:?} {contrary}");
+        }
+    }
+
+    /// Whoever has replaced an endpoint waits for it, however long its interval is.
+    #[test]
+    fn one_that_is_awaited_is_checked_often_for_a_while() {
+        for (contrary, is_awaited, seconds) in [
+            (3, false, 10),
+            (3, true, 1),
+            (119, true, 1),
+            (120, true, 10),
+        ] {
+            let checks = Checks {
+                state: CheckState::Waiting,
+                contrary,
+                is_awaited,
+                ..Checks::default()
+            };
+            let wait = TIMING.wait(&checks, true, 0.5);
+            assert_eq!(
+                wait,
+                Duration::from_secs(seconds),
+                "{contrary} {is_awaited}"
+            );
         }
     }
 

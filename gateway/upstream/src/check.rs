@@ -74,6 +74,8 @@ pub struct Checks {
     pub checked_ms: Option<u64>,
     /// The endpoint is asked for something else than before, so that a single pass suffices.
     pub is_fresh: bool,
+    /// Somebody has replaced the endpoint, and waits for it.
+    pub is_awaited: bool,
 }
 
 /// Failed checks without a recovery in between.
@@ -112,6 +114,7 @@ impl Checks {
         failing: None,
         checked_ms: None,
         is_fresh: true,
+        is_awaited: false,
     };
 
     /// After a check that ended now.
@@ -139,6 +142,7 @@ impl Checks {
             failing: None,
             checked_ms: self.checked_ms,
             is_fresh: false,
+            is_awaited: false,
         }
     }
 
@@ -217,6 +221,18 @@ impl Endpoint {
             is_fresh: true,
             ..checks
         });
+    }
+
+    /// It gets nothing before a check has passed: somebody has replaced it, and waits for it.
+    pub fn await_replacement(&self) {
+        self.condition_cell().forget();
+        let awaited = Checks {
+            is_awaited: true,
+            ..Checks::NEW
+        };
+        if self.check_cell().update(|_| awaited) {
+            self.group().change();
+        }
     }
 
     /// It gets nothing before a check has passed: it is new in an upstream with checks, or it
