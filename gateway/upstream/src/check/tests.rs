@@ -51,7 +51,9 @@ fn results_in_a_row_change_the_state() {
         state: Down,
         ..Checks::default()
     };
-    let table: &[(&Checks, &str, &[(CheckState, u32)])] = &[
+    /// The state before, results, and the states after each.
+    type Row<'a> = (&'a Checks, &'a str, &'a [(CheckState, u32)]);
+    let table: &[Row<'_>] = &[
         // One pass suffices for a new one, however often it has failed.
         (&new, "+", &[(Up, 0)]),
         (

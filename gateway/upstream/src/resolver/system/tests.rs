@@ -189,25 +189,27 @@ async fn a_server_s_answers_come_with_both_families_their_ttl_and_no_cache() {
 
 /// A name server that answers SRV and address queries by the name and type that they ask for;
 /// with a server failure for what is not listed.
-async fn scripted(socket: UdpSocket, script: Rc<RefCell<Vec<(&'static str, RecordType, Reply)>>>) {
+async fn scripted(socket: UdpSocket, script: Rc<RefCell<Vec<Scripted>>>) {
     let mut query = [0; 512];
     while let Ok((len, from)) = socket.recv_from(&mut query).await {
         let query = Message::from_vec(&query[..len]).unwrap();
         let asked = query.queries[0].clone();
         let mut response = Message::response(query.metadata.id, query.metadata.op_code);
         response.queries.push(asked.clone());
-        let script = script.borrow();
         let name = asked.name.to_lowercase().to_ascii();
-        let mut replies = script.iter();
-        let reply = replies.find(|(of, kind, _)| *of == name && *kind == asked.query_type);
-        match reply.map(|(_, _, reply)| reply) {
-            Some(Reply::Records(records)) => {
-                let records = records.iter().cloned();
-                let each = records.map(|data| Record::from_rdata(asked.name.clone(), 70, data));
-                response.answers.extend(each);
+        {
+            let script = script.borrow();
+            let mut replies = script.iter();
+            let reply = replies.find(|(of, kind, _)| *of == name && *kind == asked.query_type);
+            match reply.map(|(_, _, reply)| reply) {
+                Some(Reply::Records(records)) => {
+                    let records = records.iter().cloned();
+                    let each = records.map(|data| Record::from_rdata(asked.name.clone(), 70, data));
+                    response.answers.extend(each);
+                }
+                Some(Reply::Absent) => response.metadata.response_code = ResponseCode::NXDomain,
+                None => response.metadata.response_code = ResponseCode::ServFail,
             }
-            Some(Reply::Absent) => response.metadata.response_code = ResponseCode::NXDomain,
-            None => response.metadata.response_code = ResponseCode::ServFail,
         }
         socket
             .send_to(&response.to_vec().unwrap(), from)
@@ -215,6 +217,9 @@ async fn scripted(socket: UdpSocket, script: Rc<RefCell<Vec<(&'static str, Recor
             .unwrap();
     }
 }
+
+/// A name, a type, and what is answered.
+type Scripted = (&'static str, RecordType, Reply);
 
 enum Reply {
     Records(Vec<RData>),
