@@ -160,7 +160,7 @@ async fn endpoints_of_the_own_zone_are_preferred() {
     let settings = Settings::new().workers(4).server("zone = \"east\"");
     let gateway = settings.start(config).await;
     assert_eq!(shares(&gateway, 20).await["near"], 20);
-    drop(near);
+    near.stop().await;
     assert_eq!(shares(&gateway, 20).await["far"], 20);
 }
 

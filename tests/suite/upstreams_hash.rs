@@ -79,7 +79,7 @@ async fn ip_hash_goes_past_an_endpoint_that_is_gone() {
         );
     let gateway = Settings::new().workers(4).start(config).await;
     assert_eq!(gateway.send(from("10.1.3.3")).await.text(), "1");
-    drop(b);
+    b.stop().await;
     // No client sees it: a connection that is refused is tried elsewhere.
     for (client, expected) in [
         ("10.1.2.3", "0"),
@@ -116,7 +116,7 @@ async fn only_the_users_of_an_endpoint_that_dies_move() {
         assert!(before.values().any(|home| home == name), "{before:?}");
     }
     let [_a, b, _c] = endpoints;
-    drop(b);
+    b.stop().await;
     let after = homes(&gateway, 40).await;
     for (user, home) in &before {
         match home.as_str() {

@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use janua_tests::{
-    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually, run,
+    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually, eventually,
+    run,
 };
 
 use crate::upstreams_balance::named;
@@ -153,7 +154,7 @@ async fn the_session_of_an_endpoint_that_dies_moves_once() {
         .upstream(STICKY);
     let gateway = Settings::new().workers(4).start(config).await;
     let old = client_of(&gateway, "a").await;
-    drop(a);
+    a.stop().await;
     let response = gateway.send(with(&old)).await;
     assert_eq!(response.status, 200, "no client sees it");
     let new = cookie(&response).expect("the cookie is rewritten");
