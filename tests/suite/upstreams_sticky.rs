@@ -3,8 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use janua_tests::{
-    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually, eventually,
-    run,
+    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually, run,
 };
 
 use crate::upstreams_balance::named;
