@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use janua_cache::rules::CacheOutcome;
 use janua_http::failure::{KINDS, Kind};
-use janua_telemetry::metrics::{Counter, Histogram, Registry, definitions};
+use janua_telemetry::metrics::{Counter, Histogram, Metric, Registry, definitions};
 use janua_upstream::Upstream;
 
 /// The status classes, and `none` for requests that got no response.
@@ -306,6 +306,7 @@ pub(crate) struct UpstreamStats {
 impl UpstreamStats {
     /// The metrics of an upstream.
     pub(crate) fn of(registry: &Arc<Registry>, upstream: &Upstream) -> Self {
+        let name = upstream.name();
         let addresses = upstream.members().iter();
         let addresses = addresses.map(|member| member.endpoint.address());
         let labels = addresses.clone().map(|address| address.to_string().into());
@@ -315,25 +316,19 @@ impl UpstreamStats {
             hosts = Vec::new();
         }
         Self {
-            hosts,
-            ..Self::new(registry, upstream.name(), labels.collect())
-        }
-    }
-
-    fn new(registry: &Arc<Registry>, name: &str, endpoints: Vec<Box<str>>) -> Self {
-        Self {
             registry: Arc::clone(registry),
             name: name.into(),
             connect: registry.histogram(&definitions::UPSTREAM_CONNECT, [name]),
             head: registry.histogram(&definitions::UPSTREAM_HEAD, [name]),
             opened: registry.counter(&definitions::UPSTREAM_OPENED, [name]),
             reused: registry.counter(&definitions::UPSTREAM_REUSED, [name]),
-            by_class: endpoints
+            by_class: upstream
+                .members()
                 .iter()
                 .map(|_| [const { OnceLock::new() }; CLASSES.len()])
                 .collect(),
-            endpoints,
-            hosts: Vec::new(),
+            endpoints: labels.collect(),
+            hosts,
         }
     }
 
@@ -370,72 +365,65 @@ impl UpstreamStats {
         }
     }
 
-    /// Counts a connection on which an endpoint sent bytes unsolicited. That is rare, so the
-    /// series is looked up.
+    /// Counts a connection on which an endpoint sent bytes unsolicited.
     pub(crate) fn count_unsolicited(&self, shard: usize, endpoint: usize) {
         let labels = [&*self.name, self.endpoint(endpoint)];
-        self.registry
-            .counter(&definitions::UPSTREAM_UNSOLICITED, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_UNSOLICITED, labels);
     }
 
     /// Counts a request for which a limit of the upstream has left no place. They may be very
     /// many, but looking the series up costs less than sending a request.
     pub(crate) fn count_overload(&self, shard: usize, limit: &str) {
-        self.registry
-            .counter(&definitions::UPSTREAM_OVERLOADS, [&*self.name, limit])
-            .increment(shard);
+        let labels = [&*self.name, limit];
+        self.increment(shard, &definitions::UPSTREAM_OVERLOADS, labels);
     }
 
-    /// Counts an ejection. That is rare, so the series is looked up.
+    /// Counts an ejection.
     pub(crate) fn count_ejection(&self, shard: usize, endpoint: usize, reason: &str) {
         let labels = [&*self.name, self.endpoint(endpoint), reason];
-        self.registry
-            .counter(&definitions::UPSTREAM_EJECTIONS, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_EJECTIONS, labels);
     }
 
-    /// Counts a request that is sent again. That is rare, so the series is looked up; the same
-    /// holds for the following.
+    /// Counts a request that is sent again.
     pub(crate) fn count_retry(&self, shard: usize, reason: &str) {
         let labels = [&*self.name, reason];
-        self.registry
-            .counter(&definitions::UPSTREAM_RETRIES, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_RETRIES, labels);
     }
 
     /// Counts a request that might have been sent again and was not.
     pub(crate) fn count_refused_retry(&self, shard: usize, reason: &str) {
         let labels = [&*self.name, reason];
-        self.registry
-            .counter(&definitions::UPSTREAM_RETRIES_REFUSED, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_RETRIES_REFUSED, labels);
     }
 
     /// Counts a request that was sent to a second endpoint.
     pub(crate) fn count_hedge(&self, shard: usize, outcome: &str) {
         let labels = [&*self.name, outcome];
-        self.registry
-            .counter(&definitions::UPSTREAM_HEDGES, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_HEDGES, labels);
     }
 
     /// Counts a request that has waited for an endpoint.
     pub(crate) fn count_hold(&self, shard: usize, outcome: &str, waited: Duration) {
         let labels = [&*self.name, outcome];
-        self.registry
-            .counter(&definitions::UPSTREAM_HOLDS, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_HOLDS, labels);
         self.registry
             .histogram(&definitions::UPSTREAM_HOLD, [&*self.name])
             .observe(shard, waited);
     }
 
-    /// Counts a failed attempt. That is rare, so the series is looked up.
+    /// Counts a failed attempt.
     pub(crate) fn count_failure(&self, shard: usize, endpoint: usize, kind: Kind) {
         let labels = [&*self.name, self.endpoint(endpoint), kind.word()];
-        self.registry
-            .counter(&definitions::UPSTREAM_FAILURES, labels)
-            .increment(shard);
+        self.increment(shard, &definitions::UPSTREAM_FAILURES, labels);
+    }
+
+    /// Counts what is rare, so that its series is looked up each time.
+    fn increment<const N: usize>(
+        &self,
+        shard: usize,
+        metric: &Metric<Counter, N>,
+        labels: [&str; N],
+    ) {
+        self.registry.counter(metric, labels).increment(shard);
     }
 }
