@@ -404,8 +404,8 @@ impl Search {
         true
     }
 
-    /// Whether there is room for the request among those that are sent again. One that has a place
-    /// keeps it.
+    /// Whether there is room for the request among those that are sent again. A place that it has
+    /// from an earlier attempt is given back first.
     fn affords(&mut self, call: &Call<'_>, attempts: &mut Attempts) -> bool {
         drop(self.place.take());
         self.place = place_for_repeat(call, attempts);
