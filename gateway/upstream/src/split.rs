@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use siphasher::sip::SipHasher13;
 
+use crate::random::mixed;
+
 /// The upstreams among which the requests of a route are divided. The weights may be changed
 /// while requests are divided.
 #[derive(Debug)]
@@ -182,13 +184,6 @@ fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(0x7370_6c69_7400, 0);
     hasher.write(bytes);
     hasher.finish()
-}
-
-/// Each bit of the result depends on each bit of the number: the last step of splitmix64.
-fn mixed(mut number: u64) -> u64 {
-    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
 }
 
 /// A number between 0 and 1, which are excluded.

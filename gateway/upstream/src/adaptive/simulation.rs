@@ -10,6 +10,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use super::{AdaptiveRule, Gradient, Sample};
+use crate::random::Random;
 
 /// What the upstream can do from a time on.
 #[derive(Clone, Copy, Debug)]
@@ -51,16 +52,12 @@ struct Report {
     throughput_of_all: f64,
 }
 
-struct Random(u64);
+struct Chance(Random);
 
-impl Random {
-    /// The next number of splitmix64, between 0 and 1.
+impl Chance {
+    /// The next number, between 0 and 1.
     fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        (self.0.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     fn exponential(&mut self, mean: f64) -> f64 {
@@ -76,7 +73,7 @@ struct Waiting {
 }
 
 fn simulate(phases: &[Phase], rule: AdaptiveRule, variation: Variation, seed: u64) -> Vec<Report> {
-    let mut random = Random(seed);
+    let mut random = Chance(Random::from_seed(seed));
     let mut gradient = Gradient::new(&rule, 0);
     let mut queue: VecDeque<Waiting> = VecDeque::new();
     // By the time at which the request ends.
