@@ -7,6 +7,7 @@
 
 pub(crate) mod key;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use janua_cache::rules::{self, Detail, Judgement};
@@ -44,7 +45,7 @@ pub(crate) async fn cached(
 ) -> Result<Answer, Failure> {
     if let Some(why) = key::bypass(exchange) {
         exchange.report = Report::bypass(why);
-        return forward::forward(exchange, client, course).await;
+        return forwarded(exchange, client, course).await;
     }
     key::write(exchange, course);
     for _ in 0..MAX_LOOKUPS {
@@ -64,7 +65,7 @@ pub(crate) async fn cached(
             }
             LookUp::Unusable(why) => {
                 exchange.report = Report::stale(why);
-                return forward::forward(exchange, client, course).await;
+                return forwarded(exchange, client, course).await;
             }
             LookUp::Unsatisfiable => {
                 exchange.report = Report::stale(Detail::OnlyIfCached);
@@ -82,7 +83,7 @@ pub(crate) async fn cached(
                 exchange.report = Report::miss(false);
                 if exchange.heads.request.fields.get(b"range").is_some() {
                     // The response will hardly be stored: fetch only the requested range.
-                    return forward::forward(exchange, client, course).await;
+                    return forwarded(exchange, client, course).await;
                 }
                 (None, false)
             }
@@ -93,7 +94,7 @@ pub(crate) async fn cached(
         }
         if exchange.caching.request.is_head {
             exchange.report.detail(Detail::Method);
-            return forward::forward(exchange, client, course).await;
+            return forwarded(exchange, client, course).await;
         }
         match exchange.worker.estate.cache.join(&exchange.heads.key) {
             Joined::Again => {}
@@ -106,7 +107,7 @@ pub(crate) async fn cached(
             }
             Joined::Follower(_) if !waits => {
                 exchange.report.detail(Detail::Uncacheable);
-                return forward::forward(exchange, client, course).await;
+                return forwarded(exchange, client, course).await;
             }
             Joined::Follower(follow) => {
                 let waiting = wait_for_leader(exchange, follow);
@@ -117,7 +118,7 @@ pub(crate) async fn cached(
                     Landing::LeaderOnly if !exchange.caching.request.is_authorized => {}
                     Landing::Pass | Landing::LeaderOnly => {
                         exchange.report.detail(Detail::Uncacheable);
-                        return forward::forward(exchange, client, course).await;
+                        return forwarded(exchange, client, course).await;
                     }
                     Landing::Failed(failure) => {
                         return stale_if_error(exchange, client, course, failure, stale).await;
@@ -126,11 +127,11 @@ pub(crate) async fn cached(
                         exchange.report.collapse();
                         if !may_share(exchange, &entry) {
                             exchange.report.detail(Detail::Uncacheable);
-                            return forward::forward(exchange, client, course).await;
+                            return forwarded(exchange, client, course).await;
                         }
                         let Some(held) = Held::of(entry) else {
                             exchange.report.detail(Detail::TooLarge);
-                            return forward::forward(exchange, client, course).await;
+                            return forwarded(exchange, client, course).await;
                         };
                         exchange.report.stored(&held.entry, exchange.now.unix_ms);
                         return Ok(deliver(exchange, held));
@@ -139,7 +140,7 @@ pub(crate) async fn cached(
             }
         }
     }
-    forward::forward(exchange, client, course).await
+    forwarded(exchange, client, course).await
 }
 
 /// The result of a look-up.
@@ -256,7 +257,7 @@ async fn answer_leader(
                 // The fetch asked for the whole representation in order to store it,
                 // but this client wants a range.
                 drop(called);
-                return forward::forward(exchange, client, course).await;
+                return forwarded(exchange, client, course).await;
             }
             exchange.heads.response = response;
             let passing = Body::Passing(called);
@@ -286,10 +287,20 @@ async fn stale_if_error(
         // stale response gets such a response, by a request of its own.
         None if failure.kind == Kind::ResponseStatus => {
             exchange.report.detail(Detail::Uncacheable);
-            forward::forward(exchange, client, course).await
+            forwarded(exchange, client, course).await
         }
         None => Err(failure),
     }
+}
+
+/// Forwards a request that the cache does not answer. Boxed, so that hits do not carry the room
+/// that it takes.
+fn forwarded<'a>(
+    exchange: &'a mut Exchange,
+    client: &'a mut Downstream<'_>,
+    course: &'a Course,
+) -> Pin<Box<impl Future<Output = Result<Answer, Failure>>>> {
+    Box::pin(forward::forward(exchange, client, course))
 }
 
 /// Answers with a stored response, whose body may still be arriving.
