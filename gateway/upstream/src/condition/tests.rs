@@ -1,9 +1,10 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::address::Address;
 use crate::check::{CheckFailure, CheckResult, CheckRule};
 use crate::cursor::Cursor;
-use crate::health::AttemptOutcome;
+use crate::health::{AttemptOutcome, Health, PassiveHealth};
 use crate::tried::Tried;
 use crate::upstream::{EndpointSpec, UpstreamSpec};
 
@@ -151,35 +152,6 @@ fn an_ejection_is_said_once_whatever_follows() {
     assert_eq!(told(&heard), [""; 0]);
     request(&upstream, 0, AttemptOutcome::Ok, 21_000);
     assert_eq!(told(&heard), ["127.0.0.1:1 down up"]);
-}
-
-#[test]
-fn the_log_is_not_filled_by_one_that_fails_now_and_then() {
-    let mut state = super::Told::default();
-    let ill = Ill::Requests(FailingRequests {
-        word: "reset",
-        count: 1,
-        since_ms: None,
-        is_ejected: false,
-    });
-    let mut logged = Vec::new();
-    for now_ms in 0..40_000 {
-        let is_ill = now_ms % 100 == 0;
-        let Some(next) = state.after(is_ill.then_some(&ill), now_ms) else {
-            continue;
-        };
-        if next.is_logged || state.is_logged {
-            logged.push((now_ms, next.shown));
-        }
-        state = next;
-    }
-    let down: Vec<u64> = logged
-        .iter()
-        .filter(|(_, shown)| *shown == Shown::Down)
-        .map(|(now_ms, _)| *now_ms)
-        .collect();
-    assert_eq!(down, [0, 10_000, 20_000, 30_000]);
-    assert_eq!(logged.len(), 8, "each is followed by its recovery");
 }
 
 #[test]
