@@ -1,6 +1,7 @@
 use super::*;
 use crate::admission::Entry;
 use crate::balance::Balance;
+use crate::check::{CheckResult, CheckRule};
 use crate::cursor::Cursor;
 use crate::health::{AttemptOutcome, PassiveHealth};
 use crate::panic::Panic;
@@ -324,6 +325,35 @@ fn all_are_tried_if_too_few_are_left_unless_that_is_off() {
         let about = format!("{panic:?}, {ejected} of 4 ejected");
         assert_eq!(picked.map(|indexes| indexes.len()), expected, "{about}");
     }
+}
+
+/// A check that passes ends an ejection, and changes nothing for an endpoint that is in.
+#[test]
+fn passed_checks_neither_end_a_row_of_errors_nor_delay_what_good_behaviour_makes_up_for() {
+    let upstream = upstream(3, Outliers::DEFAULT);
+    let pass = |now_ms| {
+        let rule = CheckRule {
+            rise: 1,
+            fall: 3,
+            silence_ms: 1_000,
+        };
+        upstream.record_check(0, CheckResult::Passed, &rule, now_ms);
+    };
+    assert_eq!(repeat(&upstream, 0, RESET, 4), []);
+    pass(1_000);
+    let shifts = upstream.observe(0, RESET, 1_000);
+    assert_eq!(shifts.len(), 1, "four before the check and one after it");
+    pass(2_000);
+    assert_eq!(out(&upstream), [0_usize; 0], "the ejection has ended");
+    // One interval of good behaviour makes up for one ejection, whatever checks say meanwhile.
+    for now_ms in (3_000..=12_000).step_by(1_000) {
+        pass(now_ms);
+    }
+    let shifts: Vec<Shift> = (0..5)
+        .flat_map(|_| upstream.observe(0, RESET, 12_000))
+        .collect();
+    let ejection = shifts[0].ejection.unwrap();
+    assert_eq!((ejection.times, ejection.until_ms), (1, 42_000));
 }
 
 /// In a panic a success counts, so that the ejections end early.

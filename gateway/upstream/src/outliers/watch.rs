@@ -64,10 +64,14 @@ impl Watch {
     /// has succeeded. True if it did not.
     pub(crate) fn readmit(&self, now_ms: u64) -> bool {
         let mut standing = lock(&self.standing);
-        let was_out = standing.ejection().is_some();
+        // Otherwise each passed check would end a row of errors, and good behaviour would begin
+        // anew with it and make up for nothing.
+        if standing.ejection().is_none() {
+            return false;
+        }
         standing.readmit(now_ms);
         self.forget();
-        was_out
+        true
     }
 
     pub(super) fn forget(&self) {
