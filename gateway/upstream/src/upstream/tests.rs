@@ -6,6 +6,7 @@ use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
 use crate::failure_streak::Failing;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
+use crate::panic::Panic;
 use crate::testing::made;
 use crate::tried::Tried;
 
@@ -376,6 +377,45 @@ fn backups_stand_in_only_if_no_other_can() {
         // Now nobody is left, and those that are no backups are tried all the same.
         assert_eq!(shares(&upstream, 1)[2], 0, "{balance:?}");
     }
+}
+
+/// With a panic threshold a backup that works is among those that are tried when too few are left.
+#[test]
+fn a_panic_does_not_leave_backups_out() {
+    for (ejected, expected) in [
+        (&[][..], &[0, 1, 2][..]),
+        // Two of three, and the backup, are enough of three.
+        (&[0], &[1, 2]),
+        (&[0, 1], &[2]),
+        (&[0, 1, 2], &[0, 1, 2, 3]),
+        (&[0, 1, 2, 3], &[0, 1, 2]),
+    ] {
+        let four = [1, 2, 3, 4].map(|port| format!("127.0.0.1:{port}"));
+        let four = four.each_ref().map(|address| (address.as_str(), 1, None));
+        let mut spec = spec(Balance::RoundRobin, &four);
+        spec.endpoints[3].backup = true;
+        spec.panic = Panic::Below(50);
+        let upstream = made(&spec);
+        for index in ejected {
+            eject(&upstream, *index, 0);
+        }
+        assert_eq!(reached(&upstream, 1, 40), expected, "{ejected:?} ejected");
+    }
+}
+
+/// One that has failed with all that are tried first gets the last backup.
+#[test]
+fn an_ejected_backup_is_tried_after_all_others() {
+    let mut spec = spec(Balance::RoundRobin, &THREE);
+    spec.endpoints[2].backup = true;
+    let upstream = made(&spec);
+    for index in 0..3 {
+        eject(&upstream, index, 0);
+    }
+    assert_eq!(reached(&upstream, 1, 20), [0, 1]);
+    let tried = tried_all_but(&upstream, 2);
+    let picked = upstream.pick(&mut Cursor::new(), &tried, 1);
+    assert_eq!(picked.unwrap().index, 2);
 }
 
 #[test]
