@@ -187,8 +187,9 @@ impl Cursor {
             for turn in tier.turns.iter() {
                 let candidate = tier.candidates.get(turn.place);
                 let known = candidate.and_then(|it| self.turns.get_mut(it.index));
+                // An endpoint of the gateway's zone has a turn in two tiers, of which one is idle.
                 if let Some(known) = known {
-                    *known = turn.at;
+                    *known = turn.at.max(*known);
                 }
             }
         }
