@@ -32,7 +32,6 @@ use std::time::Duration;
 use crate::upstream::{Member, Upstream};
 pub use in_a_row::ErrorKind;
 pub use rule::{ErrorLimits, Outliers, RetryAfter};
-use standing::Standing;
 pub use standing::{Ejection, EjectionReason};
 pub use success_rate::SuccessRate;
 use success_rate::Tally;
@@ -48,6 +47,15 @@ pub struct Shift {
     pub ejection: Option<Ejection>,
 }
 
+/// Why an endpoint is to get no requests for a while.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    /// It fails too much.
+    Errors(EjectionReason),
+    /// It has asked for it.
+    Wish(Duration),
+}
+
 impl Upstream {
     /// Takes the outcome of a request into account: none if the endpoint has
     /// answered it well. Returns what has changed, mostly nothing.
@@ -61,8 +69,8 @@ impl Upstream {
         if watch.is_out() {
             shifts.extend(self.probed(index, error, now_ms));
         } else if let Some(error) = watch.in_a_row.count(error, &rule.errors) {
-            let eject = |standing: &mut Standing| standing.eject(error.into(), now_ms, rule);
-            shifts.extend(self.put_out(index, now_ms, eject));
+            let cause = Cause::Errors(error.into());
+            shifts.extend(self.put_out(index, cause, now_ms));
         }
         let sweep = &self.group().sweep;
         if sweep.is_due(now_ms, rule.interval) {
@@ -74,53 +82,70 @@ impl Upstream {
     /// Leaves an endpoint alone for the time that it has asked for by
     /// `Retry-After`, as long as others are eligible.
     pub fn pause(&self, index: usize, length: Duration, now_ms: u64) -> Option<Shift> {
-        let rule = self.outliers()?;
-        let length = length.min(rule.retry_after?.longest);
+        let length = length.min(self.outliers()?.retry_after?.longest);
         if length.is_zero() {
             return None;
         }
-        let others = self.members().iter().enumerate();
-        let mut others = others.filter(|(other, _)| *other != index);
-        let is_eligible = |member: &Member| self.admission(member, now_ms).entry.is_eligible();
-        if !others.any(|(_, member)| is_eligible(member)) {
-            return None;
-        }
-        self.put_out(index, now_ms, |standing| {
-            standing.pause(length, now_ms, rule)
-        })
+        self.put_out(index, Cause::Wish(length), now_ms)
     }
 
     /// Ejects an endpoint, unless too many are.
-    fn put_out(
-        &self,
-        index: usize,
-        now_ms: u64,
-        put_out: impl FnOnce(&mut Standing),
-    ) -> Option<Shift> {
+    fn put_out(&self, index: usize, cause: Cause, now_ms: u64) -> Option<Shift> {
         let rule = self.outliers()?;
         let member = self.members().get(index)?;
         let watch = member.endpoint.watch();
-        watch.in_a_row.reset();
+        if let Cause::Errors(_) = cause {
+            watch.in_a_row.reset();
+        }
         let group = self.group();
         group.sweep.follow(Some(rule));
         let deciding = lock(&group.sweep.deciding);
-        let members = self.members();
-        let share = members.len() * usize::from(rule.most) / 100;
-        let others = members.iter().enumerate();
-        let others =
-            others.filter(|(other, member)| *other != index && member.endpoint.watch().is_out());
-        if others.count() >= share.max(1) {
+        let has_reason = match cause {
+            // If it is out, another worker has ejected it for the same errors.
+            Cause::Errors(_) => !watch.is_out(),
+            Cause::Wish(_) => self.has_another(index, now_ms),
+        };
+        if !has_reason || !self.has_room_for(index, rule) {
             return None;
         }
         let mut standing = lock(&watch.standing);
         let was_out = standing.ejection().is_some();
-        put_out(&mut standing);
+        match cause {
+            Cause::Errors(why) => standing.eject(why, now_ms, rule),
+            Cause::Wish(length) => standing.pause(length, now_ms, rule),
+        }
         let ejection = standing.ejection();
         watch.is_out.store(ejection.is_some(), Relaxed);
         drop((standing, deciding));
         group.change();
         self.review(member, now_ms);
         (!was_out).then_some(Shift { index, ejection })
+    }
+
+    /// Whether an endpoint beside this one gets all requests.
+    fn has_another(&self, index: usize, now_ms: u64) -> bool {
+        let mut others = self.members().iter().enumerate();
+        others.any(|(other, member)| {
+            other != index && self.admission(member, now_ms).entry.is_eligible()
+        })
+    }
+
+    /// Whether this endpoint may be ejected beside those that are. One that gets no requests for
+    /// another reason does not count: nothing would probe it, and end its ejection, for as long
+    /// as that lasts.
+    fn has_room_for(&self, index: usize, rule: &Outliers) -> bool {
+        let members = self.members();
+        let share = members.len() * usize::from(rule.most) / 100;
+        let counts = |member: &Member| {
+            let endpoint = &member.endpoint;
+            endpoint.watch().is_out()
+                && endpoint.is_resolved()
+                && endpoint.check_cell().state().admits()
+                && !member.is_draining()
+        };
+        let others = members.iter().enumerate();
+        let others = others.filter(|(other, member)| *other != index && counts(member));
+        others.count() < share.max(1)
     }
 
     /// Takes the outcome of a request to an ejected endpoint into account.
@@ -167,11 +192,9 @@ impl Upstream {
             return Vec::new();
         };
         let low = success_rate::outliers(&tallies, by_rate);
-        let eject = |standing: &mut Standing| {
-            standing.eject(EjectionReason::SuccessRate, now_ms, rule);
-        };
+        let cause = Cause::Errors(EjectionReason::SuccessRate);
         low.into_iter()
-            .filter_map(|index| self.put_out(index, now_ms, eject))
+            .filter_map(|index| self.put_out(index, cause, now_ms))
             .collect()
     }
 }
