@@ -1,0 +1,87 @@
+//! A request in flight to an endpoint, and what its outcome means for the endpoint.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::Endpoint;
+use crate::condition;
+use crate::health::{AttemptOutcome, Change, PassiveHealth};
+
+/// A request in flight to an endpoint; dropping it decrements the count. It
+/// holds no part of a snapshot, so that a tunnel may keep it for days.
+#[derive(Debug)]
+pub struct InFlight {
+    endpoint: Arc<Endpoint>,
+    rule: Option<PassiveHealth>,
+    observes: bool,
+}
+
+impl InFlight {
+    /// A request that is counted already.
+    pub(super) fn new(
+        endpoint: &Arc<Endpoint>,
+        rule: Option<PassiveHealth>,
+        observes: bool,
+    ) -> Self {
+        Self {
+            endpoint: Arc::clone(endpoint),
+            rule,
+            observes,
+        }
+    }
+
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// Reports how long it took from the sending of the request until the head of the response,
+    /// which is received now.
+    pub fn responded(&self, took: Duration, now_ms: u64) {
+        if self.observes {
+            self.endpoint.load.latency.observe(took, now_ms);
+        }
+    }
+
+    /// Reports the outcome of the request. Returns the change of health that
+    /// this caused, if any. What it means for the endpoint has been logged then.
+    pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
+        let shared = &self.endpoint.shared;
+        let has_failed = matches!(outcome, AttemptOutcome::Failed(_));
+        if has_failed {
+            shared.failures.fetch_add(1, Relaxed);
+            if self.observes {
+                self.endpoint.load.latency.fail(now_ms);
+            }
+        }
+        let streak = shared.failure_streak.report(outcome, now_ms);
+        let change = match &self.rule {
+            None => streak,
+            Some(rule) => shared.health.report(outcome, now_ms, rule),
+        };
+        match change {
+            Some(Change::Recovered) if self.rule.is_some() => self.endpoint.rises(),
+            Some(_) if self.rule.is_some() => self.endpoint.group.change(),
+            Some(_) | None => {}
+        }
+        if has_failed || streak.is_some() || change.is_some() {
+            condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
+        }
+        change
+    }
+}
+
+impl InFlight {
+    /// Undoes the count for a request that was never sent.
+    pub(crate) fn forget(self) {
+        self.endpoint.load.requests.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.endpoint.load.in_flight.fetch_sub(1, Relaxed);
+        self.endpoint.group.leave();
+    }
+}
