@@ -18,7 +18,7 @@ use crate::check::CheckCell;
 use crate::condition::ConditionCell;
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
-use crate::health::{Cell, Health, PassiveHealth};
+use crate::health::{Cell, Health};
 use crate::latency::Latency;
 use crate::outliers::{Ejection, Watch};
 use crate::slow_start::Rise;
