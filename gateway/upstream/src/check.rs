@@ -193,14 +193,14 @@ impl CheckCell {
         self.checks().clone()
     }
 
-    /// Replaces what is known. Returns whether the endpoint gets requests now and did not
-    /// before, or the other way round.
+    /// Replaces what is known. Returns whether the state is another one, on which it depends which
+    /// requests the endpoint gets.
     fn update(&self, next: impl FnOnce(Checks) -> Checks) -> bool {
         let mut checks = self.checks();
         let before = checks.state;
         *checks = next(std::mem::take(&mut *checks));
         self.state.store(checks.state as u8, Relaxed);
-        before.admits() != checks.state.admits()
+        before != checks.state
     }
 
     fn checks(&self) -> MutexGuard<'_, Checks> {
@@ -255,11 +255,22 @@ impl Upstream {
         let endpoint = &member.endpoint;
         let has_passed = result == CheckResult::Passed;
         let cell = endpoint.check_cell();
-        let mut changes = cell.update(|checks| checks.after(result, rule, now_ms));
+        let mut has_recovered = false;
+        let mut changes = cell.update(|before| {
+            // One whose first check passes is as cold as all others were at the start.
+            let had_failed = !before.state.admits() && before.failing.is_some();
+            let after = before.after(result, rule, now_ms);
+            has_recovered = had_failed && after.state.admits();
+            after
+        });
         if has_passed && cell.state() == CheckState::Up {
-            changes |= endpoint.readmit(rule.silence_ms, now_ms);
+            let was_ejected = endpoint.readmit(rule.silence_ms, now_ms);
+            has_recovered |= was_ejected;
+            changes |= was_ejected;
         }
-        if changes {
+        if has_recovered {
+            endpoint.rises();
+        } else if changes {
             self.group().change();
         }
         self.review(member, now_ms);

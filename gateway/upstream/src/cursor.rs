@@ -117,7 +117,7 @@ impl Cursor {
                 let Tier { indexes, total, .. } = self.tiers.get(tier)?;
                 let bound = bounded.map(|factor| Bound {
                     factor,
-                    in_flight: upstream.group().in_flight() + 1,
+                    in_flight: upstream.group().in_flight(),
                     total: *total,
                 });
                 let chosen = self.ring.choose(hash, |index| {
@@ -187,8 +187,9 @@ impl Cursor {
             for turn in tier.turns.iter() {
                 let candidate = tier.candidates.get(turn.place);
                 let known = candidate.and_then(|it| self.turns.get_mut(it.index));
+                // An endpoint of the gateway's zone has a turn in two tiers, of which one is idle.
                 if let Some(known) = known {
-                    *known = turn.at;
+                    *known = turn.at.max(*known);
                 }
             }
         }
@@ -284,3 +285,6 @@ impl Default for Cursor {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

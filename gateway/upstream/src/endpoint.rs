@@ -1,12 +1,13 @@
 //! One endpoint, shared by all workers and kept across reloads.
 
+mod in_flight;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
@@ -14,13 +15,14 @@ use tokio::sync::Notify;
 
 use crate::address::Address;
 use crate::check::CheckCell;
-use crate::condition::{self, ConditionCell};
+use crate::condition::ConditionCell;
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
-use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
+use crate::health::{Cell, Health};
 use crate::latency::Latency;
 use crate::outliers::{Ejection, Watch};
 use crate::slow_start::Rise;
+pub use in_flight::InFlight;
 
 /// How long connections to an endpoint are not reused after it sent unsolicited
 /// bytes, in milliseconds.
@@ -360,26 +362,29 @@ impl Endpoint {
     }
 
     /// Counts a request as in flight, unless `limit` requests already are.
-    /// `rule` is the passive health check that its result is reported to; none
-    /// if it is off. `observes` tells whether it matters how long the response takes.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        limit: Option<u32>,
-        rule: Option<PassiveHealth>,
-        observes: bool,
-    ) -> Option<InFlight> {
-        let before = self.load.in_flight.fetch_add(1, Relaxed);
-        if limit.is_some_and(|limit| before >= limit) {
-            self.load.in_flight.fetch_sub(1, Relaxed);
-            return None;
+    pub(crate) fn enter(&self, limit: Option<u32>) -> bool {
+        let in_flight = &self.load.in_flight;
+        let has_entered = match limit {
+            None => {
+                in_flight.fetch_add(1, Relaxed);
+                true
+            }
+            // One that is refused is never counted: it would take the last place from another.
+            Some(limit) => {
+                let one_more = |count: u32| (count < limit).then(|| count + 1);
+                in_flight.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+            }
+        };
+        if has_entered {
+            self.load.requests.fetch_add(1, Relaxed);
         }
-        self.load.requests.fetch_add(1, Relaxed);
-        self.group.enter();
-        Some(InFlight {
-            endpoint: Arc::clone(self),
-            rule,
-            observes,
-        })
+        has_entered
+    }
+
+    /// Undoes that for a request that is not sent.
+    pub(crate) fn retract(&self) {
+        self.load.in_flight.fetch_sub(1, Relaxed);
+        self.load.requests.fetch_sub(1, Relaxed);
     }
 }
 
@@ -390,70 +395,5 @@ impl Drop for Endpoint {
         if matches!(self.address, Address::Name { .. }) {
             self.wake_resolver.notify_one();
         }
-    }
-}
-
-/// A request in flight to an endpoint; dropping it decrements the count. It
-/// holds no part of a snapshot, so that a tunnel may keep it for days.
-#[derive(Debug)]
-pub struct InFlight {
-    endpoint: Arc<Endpoint>,
-    rule: Option<PassiveHealth>,
-    observes: bool,
-}
-
-impl InFlight {
-    /// The endpoint.
-    pub fn endpoint(&self) -> &Arc<Endpoint> {
-        &self.endpoint
-    }
-
-    /// Reports how long it took from the sending of the request until the head of the response,
-    /// which is received now.
-    pub fn responded(&self, took: Duration, now_ms: u64) {
-        if self.observes {
-            self.endpoint.load.latency.observe(took, now_ms);
-        }
-    }
-
-    /// Reports the outcome of the request. Returns the change of health that
-    /// this caused, if any. What it means for the endpoint has been logged then.
-    pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
-        let shared = &self.endpoint.shared;
-        let has_failed = matches!(outcome, AttemptOutcome::Failed(_));
-        if has_failed {
-            shared.failures.fetch_add(1, Relaxed);
-            if self.observes {
-                self.endpoint.load.latency.fail(now_ms);
-            }
-        }
-        let streak = shared.failure_streak.report(outcome, now_ms);
-        let change = match &self.rule {
-            None => streak,
-            Some(rule) => shared.health.report(outcome, now_ms, rule),
-        };
-        match change {
-            Some(Change::Recovered) if self.rule.is_some() => self.endpoint.rises(),
-            Some(_) if self.rule.is_some() => self.endpoint.group.change(),
-            Some(_) | None => {}
-        }
-        if has_failed || streak.is_some() || change.is_some() {
-            condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
-        }
-        change
-    }
-}
-
-impl InFlight {
-    /// Undoes the count for a request that was never sent.
-    pub(crate) fn forget(self) {
-        self.endpoint.load.requests.fetch_sub(1, Relaxed);
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.endpoint.load.in_flight.fetch_sub(1, Relaxed);
-        self.endpoint.group.leave();
     }
 }

@@ -18,7 +18,7 @@ use crate::admission::{Admission, Entry};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassiveHealth {
     /// Failures within `fail_timeout` that eject the endpoint; 0 disables
-    /// ejection.
+    /// ejection. More than 16,383 are as many.
     pub max_fails: u32,
     /// The period over which failures are counted, and the duration of an
     /// ejection.
@@ -114,7 +114,7 @@ impl Health {
                 } else {
                     (fails.saturating_add(1), since_ms)
                 };
-                if rule.max_fails > 0 && fails >= rule.max_fails {
+                if rule.max_fails > 0 && fails >= rule.max_fails.min(MOST_FAILS) {
                     let until_ms = now_ms.saturating_add(window);
                     Self::Ejected { until_ms }
                 } else {
@@ -143,6 +143,8 @@ pub(crate) struct Cell(AtomicU64);
 const TIME_BITS: u32 = 48;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 const FAILS_MASK: u64 = (1 << 14) - 1;
+/// No more failures are counted.
+const MOST_FAILS: u32 = (1 << 14) - 1;
 const STATE_SHIFT: u32 = 62;
 
 impl Cell {
@@ -165,6 +167,14 @@ impl Cell {
                 .is_ok()
     }
 
+    /// Gives a claimed probe back: the request was not sent.
+    pub(crate) fn unclaim(&self, now_ms: u64) {
+        let ejected = pack(Health::Ejected { until_ms: now_ms });
+        let _ = self.0.fetch_update(Relaxed, Relaxed, |word| {
+            matches!(unpack(word), Health::Probing { .. }).then_some(ejected)
+        });
+    }
+
     /// Makes the next outcome count although the endpoint is ejected: a request
     /// is sent to it because all endpoints are.
     pub(crate) fn try_anyway(&self, now_ms: u64, rule: &PassiveHealth) {
@@ -184,21 +194,28 @@ impl Cell {
         readmitted.is_ok()
     }
 
+    /// The health before and after an outcome; none if it changes nothing.
     pub(crate) fn report(
         &self,
         outcome: AttemptOutcome,
         now_ms: u64,
         rule: &PassiveHealth,
-    ) -> Option<Change> {
+    ) -> Option<(Health, Health)> {
         let old = self.0.fetch_update(Relaxed, Relaxed, |word| {
             let next = pack(unpack(word).after(outcome, now_ms, rule));
             (next != word).then_some(next)
         });
         let before = unpack(old.ok()?);
-        let after = before.after(outcome, now_ms, rule);
+        Some((before, before.after(outcome, now_ms, rule)))
+    }
+}
+
+impl Change {
+    /// What a change of health means for the operator, if anything.
+    pub(crate) fn between(before: Health, after: Health) -> Option<Self> {
         match (before, after) {
-            (Health::Healthy { .. }, Health::Ejected { .. }) => Some(Change::Ejected),
-            (Health::Probing { .. }, Health::Healthy { .. }) => Some(Change::Recovered),
+            (Health::Healthy { .. }, Health::Ejected { .. }) => Some(Self::Ejected),
+            (Health::Probing { .. }, Health::Healthy { .. }) => Some(Self::Recovered),
             _ => None,
         }
     }

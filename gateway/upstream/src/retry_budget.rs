@@ -38,13 +38,11 @@ impl RetryBudget {
 struct Window {
     /// When the current period began.
     begin_ms: u64,
-    /// The number of requests at that time, without repetitions.
-    begin_requests: u64,
+    /// How many had been sent at that time.
+    begin_sent: u64,
     /// Repetitions in the current period.
     spent: u64,
     before: Period,
-    /// Repetitions so far.
-    spent_in_all: u64,
 }
 
 #[derive(Debug, Default)]
@@ -55,24 +53,28 @@ struct Period {
 
 impl Window {
     fn spend(&mut self, sent: u64, percent: u8, now_ms: u64) -> bool {
-        let requests = sent.saturating_sub(self.spent_in_all);
-        // A reload that removes an endpoint also removes its count.
-        self.begin_requests = self.begin_requests.min(requests);
-        self.advance(requests, now_ms);
+        // An endpoint that is replaced takes its count along.
+        self.begin_sent = self.begin_sent.min(sent);
+        self.advance(sent, now_ms);
         let rest_ms = PERIOD_MS.saturating_sub(now_ms.saturating_sub(self.begin_ms));
         let within = |count: u64| count.saturating_mul(rest_ms) / PERIOD_MS;
-        let recent = requests - self.begin_requests + within(self.before.requests);
+        let recent = self.requests(sent) + within(self.before.requests);
         let allowed = recent.saturating_mul(percent.into()) / 100;
         if self.spent + within(self.before.spent) >= allowed.max(ALWAYS) {
             return false;
         }
         self.spent += 1;
-        self.spent_in_all += 1;
         true
     }
 
+    /// Requests in the current period, without repetitions.
+    fn requests(&self, sent: u64) -> u64 {
+        sent.saturating_sub(self.begin_sent)
+            .saturating_sub(self.spent)
+    }
+
     /// Begins a new period if the current one is over.
-    fn advance(&mut self, requests: u64, now_ms: u64) {
+    fn advance(&mut self, sent: u64, now_ms: u64) {
         let lasted_ms = now_ms.saturating_sub(self.begin_ms);
         if lasted_ms < PERIOD_MS {
             return;
@@ -89,13 +91,12 @@ impl Window {
         };
         *self = Self {
             begin_ms: now_ms,
-            begin_requests: requests,
+            begin_sent: sent,
             spent: 0,
             before: Period {
-                requests: in_a_period(requests - self.begin_requests),
+                requests: in_a_period(self.requests(sent)),
                 spent,
             },
-            spent_in_all: self.spent_in_all,
         };
     }
 }
@@ -107,8 +108,7 @@ mod tests {
     /// So many requests in each of so many milliseconds, each of which fails and would be sent
     /// twice more: how many are sent in all.
     fn outage(window: &mut Window, from_ms: u64, millis: u64, each: u64, percent: u8) -> u64 {
-        let before = window.spent_in_all;
-        let mut sent = before + from_ms * each;
+        let mut sent = from_ms * each;
         let begin = sent;
         for now_ms in from_ms..from_ms + millis {
             for _ in 0..each {
@@ -168,6 +168,24 @@ mod tests {
         let later = spend(&mut window, 1_015_000);
         assert!((60..=200).contains(&later), "{later}");
         assert_eq!(spend(&mut window, 1_050_000), 200);
+    }
+
+    /// New endpoints count from 0, however many repetitions there have been before.
+    #[test]
+    fn the_share_is_that_of_recent_requests_also_after_endpoints_were_replaced() {
+        let mut window = Window::default();
+        outage(&mut window, 100_000, 120_000, 5, 20);
+        let (mut requests, mut repeated) = (0, 0);
+        for now_ms in 300_000..340_000 {
+            for _ in 0..5 {
+                requests += 1;
+                repeated += u64::from(window.spend(requests + repeated, 20, now_ms));
+            }
+        }
+        assert!(
+            (requests * 19 / 100..=requests / 5 + ALWAYS).contains(&repeated),
+            "{repeated}"
+        );
     }
 
     #[test]

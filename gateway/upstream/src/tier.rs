@@ -46,7 +46,8 @@ pub(crate) struct Candidate {
 /// 4. if nobody is eligible, those that are tried all the same.
 ///
 /// If fewer are eligible than the panic threshold wants, where backups count for those they stand
-/// in for, eligible ones are among the last.
+/// in for, all endpoints are tried: those that are no backups together with the eligible backups,
+/// which are at least as good, and then the other backups.
 pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
     let mut until_ms = u64::MAX;
     let [mut local, mut primaries, mut backups] = [(); 3].map(|()| Tier::default());
@@ -94,11 +95,11 @@ pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
         }
     }
     let eligible = primaries.candidates.len() + backups.candidates.len();
-    let [last_primaries, last_backups] = &mut last_resort;
-    let all = primaries.candidates.len() + last_primaries.candidates.len();
+    let [first, _] = &mut last_resort;
+    let all = primaries.candidates.len() + first.candidates.len();
     if upstream.panic().is_on(eligible, all) {
-        last_primaries.append(std::mem::take(&mut primaries));
-        last_backups.append(std::mem::take(&mut backups));
+        first.append(std::mem::take(&mut primaries));
+        first.append(std::mem::take(&mut backups));
         local = Tier::default();
     }
     let is_enough =
@@ -111,7 +112,7 @@ pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
     tiers.retain(|tier| !tier.candidates.is_empty());
     if tiers.is_empty() {
         let left = last_resort.into_iter();
-        tiers.extend(left.filter(|tier| !tier.candidates.is_empty()).take(1));
+        tiers.extend(left.filter(|tier| !tier.candidates.is_empty()));
     }
     (tiers, until_ms)
 }

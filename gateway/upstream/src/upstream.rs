@@ -1,68 +1,23 @@
-//! An upstream: a group of equivalent endpoints, and the choice among them.
+//! An upstream: a group of equivalent endpoints.
+
+mod pick;
+mod spec;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::address::Address;
 use crate::admission::{Admission, Entry};
+use crate::balance::Balance;
 use crate::balance::ring::Ring;
-use crate::balance::{Affinity, Balance};
-use crate::cursor::Cursor;
-use crate::endpoint::{Endpoint, InFlight};
+use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::health::PassiveHealth;
-use crate::limits::{Limit, Limits, Unanswered};
+use crate::limits::Limits;
 use crate::outliers::Outliers;
 use crate::panic::Panic;
 use crate::tier;
-use crate::tried::Tried;
-
-/// An upstream as configured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpstreamSpec {
-    /// The name, unique in the configuration.
-    pub name: String,
-    /// The endpoints; no address occurs twice.
-    pub endpoints: Vec<EndpointSpec>,
-    /// How requests are balanced over the endpoints.
-    pub balance: Balance,
-    /// Whether its endpoints are checked actively, so that a new one waits for its first pass.
-    pub is_checked: bool,
-    /// How long the share of an endpoint grows that has come up; zero for no growth.
-    pub slow_start: Duration,
-    /// The zone of the gateway, whose endpoints are preferred.
-    pub zone: Option<String>,
-    /// When failures eject an endpoint.
-    pub passive_health: PassiveHealth,
-    /// When outliers are ejected; none if they are not.
-    pub outliers: Option<Outliers>,
-    /// When endpoints are tried although they are ejected.
-    pub panic: Panic,
-    /// How much of it may be used at once.
-    pub limits: Limits,
-    /// Idle connections that each worker keeps per endpoint; 0 keeps none.
-    pub keepalive: usize,
-    /// How long an idle connection is kept.
-    pub idle_timeout: Duration,
-    /// The time limit for connecting to an endpoint, over all its addresses.
-    pub connect_timeout: Duration,
-}
-
-/// An endpoint as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EndpointSpec {
-    /// The address of the endpoint.
-    pub address: Address,
-    /// The share of requests relative to the other endpoints; 0 counts as 1.
-    pub weight: u32,
-    /// The most requests in flight at once, over all workers; none means no
-    /// limit.
-    pub max_connections: Option<u32>,
-    /// Whether it gets requests only if no other endpoint can.
-    pub backup: bool,
-    /// Where it is.
-    pub zone: Option<String>,
-}
+pub use pick::{Picked, Unavailable};
+pub use spec::{EndpointSpec, UpstreamSpec};
 
 /// An upstream of one snapshot. It is immutable; the mutable state is in its
 /// endpoints.
@@ -106,71 +61,6 @@ pub struct Member {
     pub zone: Option<Box<str>>,
     /// Whether that is where the gateway is.
     pub is_local: bool,
-}
-
-/// An endpoint chosen for a request.
-#[derive(Debug)]
-pub struct Picked {
-    /// The endpoint's index in the upstream, for [`Tried::insert`].
-    pub index: usize,
-    /// The request, counted as in flight.
-    pub in_flight: InFlight,
-    /// The same, until the head of the response has arrived; none without an adaptive
-    /// limit.
-    pub unanswered: Option<Unanswered>,
-}
-
-/// Why no endpoint could be chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unavailable {
-    /// The upstream has no endpoints.
-    Empty,
-    /// Every endpoint was already tried for this request.
-    Tried,
-    /// No remaining endpoint has an address: its name is not resolved.
-    Dns,
-    /// The remaining endpoints have reached their limit of requests in flight.
-    Limit,
-    /// The remaining endpoints are ejected, while others are healthy.
-    Unhealthy,
-    /// The remaining endpoints are draining.
-    Draining,
-    /// The upstream has reached this limit.
-    Overloaded(Limit),
-}
-
-impl UpstreamSpec {
-    /// The defaults, for endpoints at these addresses.
-    pub fn new(name: &str, endpoints: Vec<EndpointSpec>) -> Self {
-        Self {
-            name: name.to_owned(),
-            endpoints,
-            balance: Balance::default(),
-            is_checked: false,
-            slow_start: Duration::ZERO,
-            zone: None,
-            passive_health: PassiveHealth::default(),
-            outliers: None,
-            panic: Panic::default(),
-            limits: Limits::default(),
-            keepalive: 32,
-            idle_timeout: Duration::from_secs(60),
-            connect_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-impl EndpointSpec {
-    /// The defaults, for this address.
-    pub fn new(address: Address) -> Self {
-        Self {
-            address,
-            weight: 1,
-            max_connections: None,
-            backup: false,
-            zone: None,
-        }
-    }
 }
 
 impl Upstream {
@@ -227,6 +117,16 @@ impl Upstream {
     /// The endpoints, in the order of the file.
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// Requests are sent to it from now on, by its own rules. What is said of its endpoints
+    /// follows them at once: one that earlier rules had ejected is not down any more, and is said to
+    /// be down again when that happens the next time.
+    pub fn takes_effect(&self, now_ms: u64) {
+        self.group.sweep.follow(self.outliers());
+        for member in &self.members {
+            self.review(member, now_ms);
+        }
     }
 
     /// What its endpoints share.
@@ -310,143 +210,6 @@ impl Upstream {
         };
         Admission { entry, ..admission }
     }
-
-    /// Chooses an endpoint for a request that no other is tied to. See [`Self::pick_for`].
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn pick(
-        &self,
-        cursor: &mut Cursor,
-        tried: &Tried,
-        now_ms: u64,
-    ) -> Result<Picked, Unavailable> {
-        self.pick_for(cursor, &Affinity::default(), tried, now_ms)
-    }
-
-    /// Chooses an endpoint that is not in `tried`, and counts the request as in
-    /// flight there.
-    ///
-    /// The endpoint of the request's session is chosen if that is possible.
-    /// Ejected endpoints are skipped, and one whose ejection is over is chosen
-    /// for one probe. If all endpoints are ejected, all are candidates: a wrong
-    /// conclusion about health must not take a whole upstream down.
-    ///
-    /// # Errors
-    /// Why there is none. If there are several reasons, the one that the
-    /// operator can act on best is returned: see the order of [`Unavailable`].
-    pub fn pick_for(
-        &self,
-        cursor: &mut Cursor,
-        affinity: &Affinity,
-        tried: &Tried,
-        now_ms: u64,
-    ) -> Result<Picked, Unavailable> {
-        self.check_requests().map_err(Unavailable::Overloaded)?;
-        let unanswered = self.begin_unanswered().map_err(Unavailable::Overloaded)?;
-        let (index, in_flight) = self.choose(cursor, affinity, tried, now_ms)?;
-        if self.has_too_many_requests() {
-            in_flight.forget();
-            return Err(Unavailable::Overloaded(Limit::Requests));
-        }
-        Ok(Picked {
-            index,
-            in_flight,
-            unanswered,
-        })
-    }
-
-    fn choose(
-        &self,
-        cursor: &mut Cursor,
-        affinity: &Affinity,
-        tried: &Tried,
-        now_ms: u64,
-    ) -> Result<(usize, InFlight), Unavailable> {
-        cursor.refresh(self, now_ms);
-        if let Some(picked) = self.of_session(cursor, affinity, tried, now_ms) {
-            return Ok(picked);
-        }
-        // Each pass that cannot enter its choice excludes one endpoint more.
-        let mut passed = tried.clone();
-        for tier in 0..cursor.tiers().len() {
-            loop {
-                let usable =
-                    |index: usize, member: &Member| !passed.contains(index) && !member.is_full();
-                let Some(index) = cursor.choose(self, tier, affinity, now_ms, usable) else {
-                    break;
-                };
-                let is_last_resort = cursor.is_last_resort(tier);
-                let member = self.members.get(index);
-                match member.and_then(|member| self.enter(member, is_last_resort, now_ms)) {
-                    Some(in_flight) => return Ok((index, in_flight)),
-                    None => passed.insert(index),
-                }
-            }
-        }
-        Err(self.unavailable(tried, now_ms))
-    }
-
-    /// The endpoint of the request's session, if it may be chosen.
-    fn of_session(
-        &self,
-        cursor: &Cursor,
-        affinity: &Affinity,
-        tried: &Tried,
-        now_ms: u64,
-    ) -> Option<(usize, InFlight)> {
-        let index = affinity.session.filter(|index| !tried.contains(*index))?;
-        let member = self.members.get(index).filter(|it| !it.is_full())?;
-        // If all endpoints are ejected, it is as good as any other.
-        let is_last_resort = cursor.is_last_resort(0);
-        let is_admitted = match self.admission(member, now_ms).entry {
-            Entry::Open | Entry::Probe | Entry::Sessions => true,
-            Entry::LastResort => is_last_resort,
-            Entry::Closed => false,
-        };
-        let in_flight = is_admitted.then(|| self.enter(member, is_last_resort, now_ms))??;
-        Some((index, in_flight))
-    }
-
-    /// Counts the request as in flight; none if another request has taken the
-    /// last place or the probe meanwhile.
-    fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> Option<InFlight> {
-        let observes = self.balance == Balance::Latency;
-        let in_flight = member
-            .endpoint
-            .enter(member.max_connections, self.rule, observes)?;
-        if !self.claim(member, is_last_resort, now_ms) {
-            in_flight.forget();
-            return None;
-        }
-        Some(in_flight)
-    }
-
-    /// Why there is no candidate. Called only if no endpoint could be chosen.
-    fn unavailable(&self, tried: &Tried, now_ms: u64) -> Unavailable {
-        if self.members.is_empty() {
-            return Unavailable::Empty;
-        }
-        let left = || {
-            let each = self.members.iter().enumerate();
-            each.filter(|(index, _)| !tried.contains(*index))
-                .map(|(_, m)| m)
-        };
-        if left().next().is_none() {
-            return Unavailable::Tried;
-        }
-        if left().all(|m| !m.endpoint.is_resolved()) {
-            return Unavailable::Dns;
-        }
-        let resolved = || left().filter(|m| m.endpoint.is_resolved());
-        if resolved().any(|m| self.admission(m, now_ms).entry.is_eligible()) {
-            Unavailable::Limit
-        } else if resolved().all(Member::is_draining) {
-            Unavailable::Draining
-        } else {
-            Unavailable::Unhealthy
-        }
-    }
 }
 
 impl Member {
@@ -459,12 +222,6 @@ impl Member {
     /// Whether it is to become idle: it was drained, or a command has given it a weight of 0.
     pub fn is_draining(&self) -> bool {
         self.endpoint.is_draining() || self.current_weight() == 0
-    }
-
-    /// Whether it has reached its limit of requests in flight.
-    fn is_full(&self) -> bool {
-        let most = self.max_connections;
-        most.is_some_and(|most| self.endpoint.in_flight() >= most)
     }
 }
 

@@ -5,11 +5,16 @@
 //! for much longer: then it is closed, and the other opens one in its place.
 //!
 //! Being called is a hint and no promise: whoever is called looks for a connection
-//! or a place again, and waits in its old position if there is none.
+//! or a place again, and waits in its old position if there is none. Whoever joins the
+//! line looks once more afterwards: what was closed before has called nobody.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
@@ -63,7 +68,8 @@ pub struct Waiter {
 }
 
 impl Group {
-    /// Waits for a connection of this worker, or for a place for one.
+    /// Joins those who wait for a connection of this worker, or for a place for one. The caller
+    /// then looks for one once more before it waits.
     pub fn wait_for_connection(self: &Arc<Self>, worker: usize, now_ms: u64) -> Waiter {
         let mut line = self.waiting.line();
         let ticket = line.next_ticket;
@@ -75,8 +81,7 @@ impl Group {
             ticket,
             is_called: false,
         };
-        line.join(&waiter, None);
-        self.waiting.count.store(line.standing.len(), Relaxed);
+        self.waiting.join(&mut line, &waiter);
         waiter
     }
 
@@ -103,8 +108,10 @@ impl Group {
 }
 
 impl Waiting {
-    /// A connection was closed: calls the first in the line.
+    /// A connection was closed, and its place given back: calls the first in the line.
     pub(crate) fn closed(&self) {
+        // See `join`.
+        fence(SeqCst);
         if self.count.load(Relaxed) > 0 {
             let mut line = self.line();
             self.call(&mut line, 0);
@@ -137,6 +144,15 @@ impl Waiting {
         }
     }
 
+    /// Puts a request into the line. Either it sees afterwards that a place was given back, or
+    /// whoever gives it back sees that somebody waits: of two threads that each write one number
+    /// and then read the other's, only fences keep both from reading the old ones.
+    fn join(&self, line: &mut Line, waiter: &Waiter) {
+        line.join(waiter);
+        self.count.store(line.standing.len(), Relaxed);
+        fence(SeqCst);
+    }
+
     fn call(&self, line: &mut Line, place: usize) {
         let called = line.standing.remove(place);
         self.count.store(line.standing.len(), Relaxed);
@@ -156,13 +172,13 @@ impl Line {
         self.standing.binary_search_by_key(&ticket, |it| it.ticket)
     }
 
-    fn join(&mut self, waiter: &Waiter, waker: Option<Waker>) {
+    fn join(&mut self, waiter: &Waiter) {
         if let Err(place) = self.find(waiter.ticket) {
             let standing = Standing {
                 ticket: waiter.ticket,
                 worker: waiter.worker,
                 since_ms: waiter.since_ms,
-                waker,
+                waker: None,
             };
             self.standing.insert(place, standing);
         }
@@ -171,13 +187,13 @@ impl Line {
 
 impl Waiter {
     /// Waits until called. The caller then looks for a connection, and waits again
-    /// if there is none.
+    /// if there is none. It first returns at once then: the caller has just joined the line
+    /// again.
     pub async fn called(&mut self) {
         if std::mem::take(&mut self.is_called) {
             let waiting = &self.group.waiting;
-            let mut line = waiting.line();
-            line.join(self, None);
-            waiting.count.store(line.standing.len(), Relaxed);
+            waiting.join(&mut waiting.line(), self);
+            return;
         }
         poll_fn(|context| {
             let mut line = self.group.waiting.line();

@@ -177,6 +177,24 @@ fn changes_of_others_do_not_disturb_the_turns() {
     assert_eq!(counts(&chosen, 10), [20; 10]);
 }
 
+/// Nor in a zone, whose endpoints could also be chosen among all.
+#[test]
+fn changes_do_not_disturb_the_turns_of_a_zone() {
+    let mut spec = spec(Balance::RoundRobin, 4);
+    spec.zone = Some("east".to_owned());
+    for endpoint in &mut spec.endpoints[..3] {
+        endpoint.zone = Some("east".to_owned());
+    }
+    let upstream = made(&spec);
+    let mut cursor = Cursor::from_seed(0);
+    let mut chosen = Vec::new();
+    for _ in 0..60 {
+        upstream.group().change();
+        chosen.extend(turns(&upstream, &mut cursor, 1));
+    }
+    assert_eq!(counts(&chosen, 4), [20, 20, 20, 0]);
+}
+
 #[test]
 fn two_are_drawn_by_weight_and_the_less_busy_one_is_chosen() {
     for balance in [Balance::RandomTwo, Balance::Latency] {

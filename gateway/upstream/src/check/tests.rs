@@ -191,6 +191,36 @@ fn a_passed_check_ends_an_ejection() {
     assert!(upstream.is_up(&upstream.members()[0]));
 }
 
+#[test]
+fn one_that_checks_bring_back_gets_a_growing_share() {
+    let mut spec = spec(Balance::RoundRobin, 2);
+    spec.slow_start = Duration::from_secs(10);
+    let upstream = made(&spec);
+    let mut cursor = Cursor::from_seed(1);
+    let mut second = |now_ms: u64| {
+        let chosen = (0..110).map(|_| pick(&upstream, &mut cursor, now_ms));
+        chosen.filter(|index| *index == Ok(1)).count()
+    };
+    for member in upstream.members() {
+        member.endpoint.await_first_pass();
+    }
+    for index in 0..2 {
+        upstream.record_check(index, CheckResult::Passed, &RULE, 0);
+    }
+    assert!(second(1).abs_diff(55) <= 2, "at the start all are cold");
+    for now_ms in 2..5 {
+        upstream.record_check(1, failed("refused"), &RULE, now_ms);
+    }
+    assert_eq!(second(5), 0);
+    for now_ms in 6..8 {
+        upstream.record_check(1, CheckResult::Passed, &RULE, now_ms);
+    }
+    for (now_ms, expected) in [(1_000, 10), (6_000, 37), (11_000, 55)] {
+        let share = second(now_ms);
+        assert!(share.abs_diff(expected) <= 2, "{share} at {now_ms}");
+    }
+}
+
 /// The endpoints of a spec, found and made by a registry.
 fn registry() -> crate::Registry {
     crate::Registry::start("/nonexistent".into()).unwrap()

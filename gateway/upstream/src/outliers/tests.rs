@@ -1,6 +1,7 @@
 use super::*;
 use crate::admission::Entry;
 use crate::balance::Balance;
+use crate::check::{CheckFailure, CheckResult, CheckRule};
 use crate::cursor::Cursor;
 use crate::health::{AttemptOutcome, PassiveHealth};
 use crate::panic::Panic;
@@ -326,6 +327,35 @@ fn all_are_tried_if_too_few_are_left_unless_that_is_off() {
     }
 }
 
+/// A check that passes ends an ejection, and changes nothing for an endpoint that is in.
+#[test]
+fn passed_checks_neither_end_a_row_of_errors_nor_delay_what_good_behaviour_makes_up_for() {
+    let upstream = upstream(3, Outliers::DEFAULT);
+    let pass = |now_ms| {
+        let rule = CheckRule {
+            rise: 1,
+            fall: 3,
+            silence_ms: 1_000,
+        };
+        upstream.record_check(0, CheckResult::Passed, &rule, now_ms);
+    };
+    assert_eq!(repeat(&upstream, 0, RESET, 4), []);
+    pass(1_000);
+    let shifts = upstream.observe(0, RESET, 1_000);
+    assert_eq!(shifts.len(), 1, "four before the check and one after it");
+    pass(2_000);
+    assert_eq!(out(&upstream), [0_usize; 0], "the ejection has ended");
+    // One interval of good behaviour makes up for one ejection, whatever checks say meanwhile.
+    for now_ms in (3_000..=12_000).step_by(1_000) {
+        pass(now_ms);
+    }
+    let shifts: Vec<Shift> = (0..5)
+        .flat_map(|_| upstream.observe(0, RESET, 12_000))
+        .collect();
+    let ejection = shifts[0].ejection.unwrap();
+    assert_eq!((ejection.times, ejection.until_ms), (1, 42_000));
+}
+
 /// In a panic a success counts, so that the ejections end early.
 #[test]
 fn a_success_in_a_panic_ends_an_ejection() {
@@ -350,6 +380,41 @@ fn an_ejection_is_shown_to_operators() {
     assert_eq!((ill.word(), ill.since_ms()), ("5xx", Some(1_000)));
     assert!(!upstream.is_up(&upstream.members()[0]));
     assert!(upstream.is_up(&upstream.members()[1]));
+}
+
+/// Several workers may find the same errors too many before one of them has ejected the endpoint.
+#[test]
+fn the_same_errors_eject_an_endpoint_once() {
+    let upstream = upstream(3, Outliers::DEFAULT);
+    assert_eq!(repeat(&upstream, 0, RESET, 5).len(), 1);
+    let cause = Cause::Errors(EjectionReason::Reset);
+    assert_eq!(upstream.put_out(0, cause, 1_001), None);
+    let ejection = upstream.members()[0].endpoint.ejection().unwrap();
+    assert_eq!((ejection.times, ejection.until_ms), (1, 31_000));
+}
+
+/// Nobody probes an endpoint that is drained or down for its checks, which may last for days.
+#[test]
+fn one_that_gets_no_requests_anyway_takes_no_part_of_the_share() {
+    let upstream = upstream(10, Outliers::DEFAULT);
+    repeat(&upstream, 0, RESET, 5);
+    assert_eq!(repeat(&upstream, 1, RESET, 5), [], "the share is used");
+    upstream.members()[0].endpoint.drain(true);
+    assert_eq!(repeat(&upstream, 1, RESET, 5).len(), 1);
+    assert_eq!(repeat(&upstream, 2, RESET, 5), [], "it is used again");
+    let rule = CheckRule {
+        rise: 1,
+        fall: 1,
+        silence_ms: 1_000,
+    };
+    let refused = CheckResult::Failed(CheckFailure {
+        word: "refused",
+        status: None,
+        detail: "".into(),
+    });
+    upstream.record_check(1, refused, &rule, 1_000);
+    assert_eq!(repeat(&upstream, 2, RESET, 5).len(), 1);
+    assert_eq!(out(&upstream), [0, 1, 2]);
 }
 
 /// Whatever the workers do at the same time, the share is kept.

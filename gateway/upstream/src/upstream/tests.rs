@@ -6,6 +6,8 @@ use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
 use crate::failure_streak::Failing;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
+use crate::outliers::{ErrorKind, Outliers};
+use crate::panic::Panic;
 use crate::testing::made;
 use crate::tried::Tried;
 
@@ -97,6 +99,51 @@ fn ejected_endpoints_are_skipped_then_probed_once() {
     let change = probe.in_flight.report(AttemptOutcome::Ok, 31_100);
     assert_eq!(change, Some(Change::Recovered));
     assert_eq!(reached(&upstream, 31_100, 30), [0, 1, 2]);
+}
+
+/// A probe may fail after its time, when another one could follow. If all endpoints are ejected then,
+/// all are tried, also by workers that have just found one that is to be probed.
+#[test]
+fn a_probe_that_fails_late_leaves_no_worker_without_endpoints() {
+    let upstream = upstream(Balance::RoundRobin, &THREE[..2]);
+    eject(&upstream, 1, 0);
+    let mut cursor = Cursor::from_seed(2);
+    let only = tried_all_but(&upstream, 1);
+    let probe = upstream.pick(&mut cursor, &only, 30_000).unwrap();
+    eject(&upstream, 0, 50_000);
+    // Now another one may follow, and this worker knows it.
+    let mut other = Cursor::from_seed(3);
+    other.refresh(&upstream, 60_000);
+    probe
+        .in_flight
+        .report(AttemptOutcome::Failed("timeout"), 60_000);
+    assert!(upstream.pick(&mut other, &Tried::new(), 60_000).is_ok());
+}
+
+/// A request that gets no connection, because too many wait for one, shows nothing.
+#[test]
+fn a_probe_that_withdraw_is_left_to_another_request() {
+    let upstream = made(&UpstreamSpec {
+        outliers: Some(Outliers::DEFAULT),
+        ..spec(Balance::RoundRobin, &THREE)
+    });
+    eject(&upstream, 1, 1_000);
+    for _ in 0..5 {
+        upstream.observe(1, Some(ErrorKind::Connect), 1_000);
+    }
+    let only = tried_all_but(&upstream, 1);
+    let mut cursor = Cursor::from_seed(2);
+    let mut pick = || upstream.pick(&mut cursor, &only, 31_000);
+    let probe = pick().unwrap();
+    assert_eq!(pick().unwrap_err(), Unavailable::Unhealthy);
+    probe.in_flight.withdraw(31_000);
+    let second = pick().unwrap();
+    // What one request did not get it cannot give back.
+    let other = upstream.pick(&mut Cursor::new(), &Tried::new(), 31_000);
+    other.unwrap().in_flight.withdraw(31_000);
+    assert_eq!(pick().unwrap_err(), Unavailable::Unhealthy);
+    let change = second.in_flight.report(AttemptOutcome::Ok, 31_100);
+    assert_eq!(change, Some(Change::Recovered));
 }
 
 #[test]
@@ -228,12 +275,8 @@ fn four_threads_keep_the_limit_and_lose_no_count() {
                         Ok(picked) => held.push(picked),
                         Err(_) => held.clear(),
                     }
-                    let over = upstream.members().iter().any(|m| {
-                        // A thread whose request is about to be refused is
-                        // counted briefly.
-                        m.endpoint.in_flight() > 3 + 3
-                    });
-                    assert!(!over);
+                    let members = upstream.members();
+                    assert!(members.iter().all(|m| m.endpoint.in_flight() <= 3));
                 }
             });
         }
@@ -376,6 +419,45 @@ fn backups_stand_in_only_if_no_other_can() {
         // Now nobody is left, and those that are no backups are tried all the same.
         assert_eq!(shares(&upstream, 1)[2], 0, "{balance:?}");
     }
+}
+
+/// With a panic threshold a backup that works is among those that are tried when too few are left.
+#[test]
+fn a_panic_does_not_leave_backups_out() {
+    for (ejected, expected) in [
+        (&[][..], &[0, 1, 2][..]),
+        // Two of three, and the backup, are enough of three.
+        (&[0], &[1, 2]),
+        (&[0, 1], &[2]),
+        (&[0, 1, 2], &[0, 1, 2, 3]),
+        (&[0, 1, 2, 3], &[0, 1, 2]),
+    ] {
+        let four = [1, 2, 3, 4].map(|port| format!("127.0.0.1:{port}"));
+        let four = four.each_ref().map(|address| (address.as_str(), 1, None));
+        let mut spec = spec(Balance::RoundRobin, &four);
+        spec.endpoints[3].backup = true;
+        spec.panic = Panic::Below(50);
+        let upstream = made(&spec);
+        for index in ejected {
+            eject(&upstream, *index, 0);
+        }
+        assert_eq!(reached(&upstream, 1, 40), expected, "{ejected:?} ejected");
+    }
+}
+
+/// One that has failed with all that are tried first gets the last backup.
+#[test]
+fn an_ejected_backup_is_tried_after_all_others() {
+    let mut spec = spec(Balance::RoundRobin, &THREE);
+    spec.endpoints[2].backup = true;
+    let upstream = made(&spec);
+    for index in 0..3 {
+        eject(&upstream, index, 0);
+    }
+    assert_eq!(reached(&upstream, 1, 20), [0, 1]);
+    let tried = tried_all_but(&upstream, 2);
+    let picked = upstream.pick(&mut Cursor::new(), &tried, 1);
+    assert_eq!(picked.unwrap().index, 2);
 }
 
 #[test]

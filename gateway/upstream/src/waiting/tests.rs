@@ -98,10 +98,32 @@ fn who_finds_nothing_waits_in_the_old_position() {
     let mut second = Request::new(&group, 0, 0);
     group.waiting.closed();
     assert!(first.is_called());
+    assert!(first.is_called(), "it looks once more");
     assert!(!first.is_called(), "it waits again");
     group.waiting.closed();
     assert!(first.is_called());
     assert!(!second.is_called());
+}
+
+/// While a request that was called looks for a connection, nobody is in the line whom another
+/// connection that is closed could call.
+#[test]
+fn what_is_closed_while_somebody_looks_is_not_missed() {
+    let group = group();
+    let mut request = Request::new(&group, 0, 0);
+    group.waiting.closed();
+    assert!(request.is_called());
+    // It finds that another request has taken the place, and that one gives it back.
+    group.waiting.closed();
+    assert!(request.is_called(), "it joins the line, and looks");
+    assert!(group.is_waited_for());
+    assert!(!request.is_called());
+    group.waiting.closed();
+    assert_eq!(request.rings(), 2);
+    assert!(request.is_called());
+    // It finds a place, and leaves.
+    drop(request);
+    assert!(!group.is_waited_for());
 }
 
 #[test]
