@@ -138,14 +138,19 @@ fn listed(path: &Path) -> Result<Vec<EndpointSpec>, String> {
 /// Why it cannot be read.
 fn text(path: &Path) -> Result<String, String> {
     let words = |error: std::io::Error| format!("{}: {error}", path.display());
-    // A pipe without a writer would block.
+    let no_file = || format!("{}: is no file", path.display());
+    // Opening a device may do something: a watchdog restarts the machine.
+    if !std::fs::metadata(path).map_err(words)?.is_file() {
+        return Err(no_file());
+    }
+    // It may be replaced in between, and a pipe without a writer would block.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
         .open(path)
         .map_err(words)?;
     if !file.metadata().map_err(words)?.is_file() {
-        return Err(format!("{}: is no file", path.display()));
+        return Err(no_file());
     }
     let mut text = String::new();
     let length = file.take(LONGEST_LIST + 1).read_to_string(&mut text);
