@@ -134,7 +134,7 @@ impl Pace {
         match ttl {
             Some(ttl) => {
                 self.retry = *RETRY.start();
-                ttl.clamp(*REFRESH.start(), *REFRESH.end())
+                bounded(ttl)
             }
             None => {
                 let wait = self.retry;
@@ -143,6 +143,10 @@ impl Pace {
             }
         }
     }
+}
+
+fn bounded(ttl: Duration) -> Duration {
+    ttl.clamp(*REFRESH.start(), *REFRESH.end())
 }
 
 /// Waits this long, or until somebody asks for an earlier look-up; not less than the least time
@@ -187,10 +191,12 @@ async fn follow_list(list: Weak<NameList>, lookup: Rc<impl Lookup>) {
         let Some(list) = list.upgrade() else {
             return;
         };
-        let wait = pace.wait(match &outcome {
-            Outcome::Answer(_, ttl) => Some(*ttl),
-            Outcome::Partial(..) | Outcome::Gone(_) | Outcome::Failed(_) => None,
-        });
+        let wait = match &outcome {
+            Outcome::Answer(_, ttl) => pace.wait(Some(*ttl)),
+            // Some servers fail for one family for ever: the other one has its TTL.
+            Outcome::Partial(_, ttl, ..) => pace.wait(None).min(bounded(*ttl)),
+            Outcome::Gone(_) | Outcome::Failed(_) => pace.wait(None),
+        };
         let listed = memory.note(&question, outcome, asked - begin);
         if let Some(error) = &listed.error {
             tracing::warn!(name = %question, error, "name not resolved");

@@ -304,3 +304,23 @@ async fn a_list_that_nobody_holds_is_looked_up_no_more() {
     })
     .await;
 }
+
+/// Some servers fail for one family for ever. What they say of the other one is valid for its TTL.
+#[tokio::test(start_paused = true)]
+async fn a_list_of_which_one_family_fails_is_looked_up_at_the_ttl_of_the_other() {
+    let partial = |addresses: &str| {
+        let Outcome::Answer(answer, ttl) = found(addresses, 5) else {
+            unreachable!()
+        };
+        Outcome::Partial(answer, ttl, Family::Ipv6, "server failure".to_owned())
+    };
+    let mut outcomes = vec![partial("127.0.0.1"); 6];
+    outcomes.push(partial("127.0.0.2"));
+    let script = Script::of_lists(&outcomes);
+    with_list(&script, async |list, _| {
+        sleep(Duration::from_millis(22_500)).await;
+        assert_eq!(script.asked(), [0, 1, 3, 7, 12, 17, 22]);
+        assert_eq!(listed(&list), ["127.0.0.2:3000"]);
+    })
+    .await;
+}
