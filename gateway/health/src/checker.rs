@@ -161,17 +161,21 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, context: Context, ask
                         None => drop(running.insert(id, start(Arc::new(job)))),
                     }
                 }
+                // Before the others: they get requests without a break.
+                let mut unchecked = HashSet::new();
+                for (upstream, _) in upstreams.iter().filter(|(_, check)| check.is_none()) {
+                    upstream.forget_checks(context.now_ms());
+                    let members = upstream.members().iter();
+                    unchecked.extend(members.map(|member| member.endpoint.id()));
+                }
                 running.retain(|id, known| {
                     let is_wanted = wanted.contains(id);
-                    if !is_wanted {
+                    if !is_wanted && !unchecked.contains(id) {
                         // Should it come back while a request still uses it, it is as new.
                         known.jobs.borrow().endpoint().await_first_pass();
                     }
                     is_wanted
                 });
-                for (upstream, _) in upstreams.iter().filter(|(_, check)| check.is_none()) {
-                    upstream.forget_checks(context.now_ms());
-                }
             }
             Order::Restart(id, told) => {
                 if let Some(known) = running.remove(&id) {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use janua_upstream::{
-    Address, CheckFailure, CheckRule, EndpointSpec, Registry as Endpoints, UpstreamSpec,
+    Address, CheckFailure, CheckRule, EndpointSpec, Registry as Endpoints, Shown, Transition,
+    UpstreamSpec,
 };
 use tokio::time::sleep;
 
@@ -255,6 +256,27 @@ async fn what_is_gone_is_asked_no_more() {
         assert_eq!(member.endpoint.checks().state, CheckState::Unchecked);
     }
     assert_eq!(scene.script.asked.lock().unwrap().len(), asked);
+}
+
+/// An upstream that loses its checks gets its requests without a break: it is not as new for a
+/// moment.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_was_down_is_back_without_checks() {
+    let scene = Scene::new(&[(ONE, "+-")], Duration::ZERO);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let observed = Arc::clone(&seen);
+    let observer = move |it: &Transition| observed.lock().unwrap().push((it.from, it.to()));
+    scene.endpoints.observe(Box::new(observer));
+    scene.apply(&scene.assignment(&[ONE], Some(&check())));
+    sleep(Duration::from_secs(60)).await;
+    scene.apply(&scene.assignment(&[ONE], None));
+    sleep(Duration::from_millis(1)).await;
+    let expected = [
+        (Shown::New, Shown::Up),
+        (Shown::Up, Shown::Down),
+        (Shown::Down, Shown::Up),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 /// Requests between two checks keep an endpoint from being idle.
