@@ -78,8 +78,8 @@ impl Ask for Asked {
 }
 
 /// Checks an endpoint until its task is ended. A new job takes effect at once: with another
-/// question the endpoint is asked immediately, with another interval it is asked when that is
-/// over.
+/// question the endpoint is asked immediately, and what it answers to the one before does not
+/// count; with another interval it is asked when that is over.
 pub(crate) async fn follow(
     mut jobs: watch::Receiver<Arc<Job>>,
     context: Context,
@@ -92,8 +92,16 @@ pub(crate) async fn follow(
         let job = Arc::clone(&jobs.borrow_and_update());
         // It is never closed.
         let place = places.acquire().await;
-        once(&job, &context, &ask).await;
+        let is_answered = tokio::select! {
+            biased;
+            () = another_question(&mut jobs, &job.check) => false,
+            () = once(&job, &context, &ask) => true,
+        };
         drop(place);
+        if !is_answered {
+            job.endpoint.restart_checks();
+            continue;
+        }
         let ended = Instant::now();
         let random = fastrand::f64();
         let counters = job.endpoint.counters();
@@ -115,6 +123,17 @@ pub(crate) async fn follow(
             }
         }
     }
+}
+
+/// Waits until a job asks for something else than this check.
+async fn another_question(jobs: &mut watch::Receiver<Arc<Job>>, check: &Check) {
+    while jobs.changed().await.is_ok() {
+        if !jobs.borrow_and_update().check.asks_the_same(check) {
+            return;
+        }
+    }
+    // There will be no other job, and the task is about to be ended.
+    std::future::pending().await
 }
 
 /// Carries out a check, and reports its result to the endpoint and the metrics.

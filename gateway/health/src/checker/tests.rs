@@ -234,6 +234,29 @@ async fn another_question_is_asked_at_once_and_another_interval_counts_from_the_
     assert_eq!(scene.asked(ONE).last(), Some(&now));
 }
 
+/// A check may take as long as its time limit, which may be long.
+#[tokio::test(start_paused = true)]
+async fn another_question_ends_a_check_that_is_in_progress() {
+    let scene = Scene::new(&[(ONE, "-+")], Duration::from_secs(60));
+    let first = scene.assignment(&[ONE], Some(&check()));
+    scene.apply(&first);
+    sleep(Duration::from_secs(5)).await;
+    let mut slower = check();
+    slower.timing.interval = Duration::from_secs(20);
+    scene.apply(&scene.assignment(&[ONE], Some(&slower)));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(scene.asked(ONE).len(), 1, "the question is the same");
+    let mut other = check();
+    other.reach.port = Some(9);
+    scene.apply(&scene.assignment(&[ONE], Some(&other)));
+    sleep(Duration::from_secs(51)).await;
+    assert_eq!(scene.asked(ONE).len(), 2);
+    let checks = || first.0.members()[0].endpoint.checks();
+    assert_eq!(checks().checked_ms, None, "the first has no result");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(checks().state, CheckState::Up);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_is_asked_no_more() {
     let scene = Scene::new(&[(ONE, "-")], Duration::ZERO);
