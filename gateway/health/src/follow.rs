@@ -52,6 +52,10 @@ impl Job {
         })
     }
 
+    pub(crate) fn upstream(&self) -> &str {
+        self.upstream.name()
+    }
+
     #[cfg(test)]
     pub(crate) fn address(&self) -> &str {
         &self.address
@@ -59,6 +63,25 @@ impl Job {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+}
+
+/// The places of checks that are carried out at the same moment.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Those of the upstream.
+    pub(crate) of_one: Arc<Semaphore>,
+    /// Those of all upstreams.
+    pub(crate) all: Arc<Semaphore>,
+}
+
+impl Places {
+    /// Waits for a place, which is held as long as what is returned. A check that waits for one
+    /// of its upstream holds none of all.
+    async fn take(&self) -> impl Sized {
+        // They are never closed.
+        let of_one = self.of_one.acquire().await;
+        (of_one, self.all.acquire().await)
     }
 }
 
@@ -83,15 +106,14 @@ impl Ask for Asked {
 pub(crate) async fn follow(
     mut jobs: watch::Receiver<Arc<Job>>,
     context: Context,
-    places: Arc<Semaphore>,
+    places: Places,
     ask: impl Ask,
 ) {
     // The number of requests at the check before.
     let mut requests = 0;
     loop {
         let job = Arc::clone(&jobs.borrow_and_update());
-        // It is never closed.
-        let place = places.acquire().await;
+        let place = places.take().await;
         let is_answered = tokio::select! {
             biased;
             () = another_question(&mut jobs, &job.check) => false,
@@ -145,7 +167,7 @@ async fn once(job: &Job, context: &Context, ask: &impl Ask) {
         Err(Unsuccessful::Failed(failure)) => failure.word,
         Err(Unsuccessful::Local(_)) => "local",
     };
-    let name = job.upstream.name();
+    let name = job.upstream();
     let labels = [name, job.address.as_str(), word];
     let counter = context.metrics.counter(&definitions::HEALTH_CHECKS, labels);
     counter.increment(0);

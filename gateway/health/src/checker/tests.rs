@@ -87,10 +87,14 @@ impl Scene {
 
     /// An upstream with these endpoints and checks.
     fn assignment(&self, addresses: &[&str], check: Option<&Check>) -> Assignment {
+        self.named("app", addresses, check)
+    }
+
+    fn named(&self, name: &str, addresses: &[&str], check: Option<&Check>) -> Assignment {
         let endpoint = |text: &&str| EndpointSpec::new(Address::parse(text).unwrap());
         let spec = UpstreamSpec {
             is_checked: check.is_some(),
-            ..UpstreamSpec::new("app", addresses.iter().map(endpoint).collect())
+            ..UpstreamSpec::new(name, addresses.iter().map(endpoint).collect())
         };
         let upstream = self.endpoints.reconcile(&[spec]).remove(0);
         (upstream, check.cloned().map(Arc::new))
@@ -334,10 +338,33 @@ async fn a_thousand_that_hang_take_turns() {
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     scene.apply(&scene.assignment(&addresses, Some(&check())));
     sleep(Duration::from_secs(17)).await;
-    assert_eq!(scene.script.open.lock().unwrap().1, MOST_AT_ONCE);
+    assert_eq!(scene.script.open.lock().unwrap().1, MOST_OF_ONE);
     for address in addresses {
         assert!(!scene.asked(address).is_empty(), "{address}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_hangs_does_not_keep_others_from_being_checked() {
+    let hour = Duration::from_secs(3600);
+    let scene = Scene::new(&[], hour);
+    let addresses: Vec<String> = (1..=1000).map(|port| format!("127.0.0.1:{port}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let upstreams = |name: &str, addresses: &[&str]| scene.named(name, addresses, Some(&check()));
+    let all = vec![
+        upstreams("hung", &addresses),
+        upstreams("other", &["127.0.0.2:1"]),
+    ];
+    scene.orders.send(Order::Apply(all)).unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(scene.asked("127.0.0.2:1").len(), 1);
+    assert_eq!(scene.script.open.lock().unwrap().0, MOST_OF_ONE + 1);
+    // Not so many hang that nothing is left of the limit of all.
+    let all = ["a", "b", "c"].map(|name| upstreams(name, &addresses));
+    scene.orders.send(Order::Apply(all.into())).unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let asked: usize = addresses.iter().map(|it| scene.asked(it).len()).sum();
+    assert_eq!(asked, MOST_OF_ONE + MOST_AT_ONCE);
 }
 
 /// What the gateway is short of says nothing about the endpoint.
