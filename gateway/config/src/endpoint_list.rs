@@ -8,19 +8,24 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use crate::decode::{Decoder, TableReader};
+use serde_json::Value;
+use toml::de::DeValue;
+
+use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::macros::table;
 use crate::span::{SourceId, Sources, Spanned};
 use crate::syntax;
 use crate::upstream::EndpointAddress;
-use serde_json::Value;
 
 /// The longest list, in endpoints.
 pub const MOST_LISTED: usize = 1_000;
 
 /// The longest file with a list, in bytes.
 pub const LONGEST_LIST: u64 = 1024 * 1024;
+
+/// The most fields of a table whose names are looked at one by one.
+const MOST_FIELDS: usize = 32;
 
 table! {
     /// One endpoint of a list.
@@ -59,11 +64,50 @@ fn is_reachable(endpoint: &ListedEndpoint, decoder: &mut Decoder<'_>) {
     );
 }
 
+/// The value of `endpoints`.
+///
+/// Unlike in the configuration, not all errors are reported, but those of the first endpoint that
+/// has any: a file with a hundred thousand errors must not keep the gateway busy for minutes.
+struct Listed(Vec<ListedEndpoint>);
+
+impl Decode for Listed {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Array(items) = node.get_ref() else {
+            return Vec::decode(node, decoder).map(Self);
+        };
+        if items.len() > MOST_LISTED {
+            let span = decoder.span(node);
+            return decoder.refuse(Diagnostic::error(span, too_many(items.len())));
+        }
+        let mut listed = Vec::with_capacity(items.len());
+        for item in items {
+            if let DeValue::Table(fields) = item.get_ref()
+                && fields.len() > MOST_FIELDS
+            {
+                let fault = format!("an endpoint has no {} fields", fields.len());
+                let span = decoder.span(item);
+                return decoder.refuse(Diagnostic::error(span, fault));
+            }
+            let endpoint = ListedEndpoint::decode(item, decoder);
+            listed.push(endpoint.filter(|_| decoder.diagnostics.is_empty())?);
+        }
+        Some(Self(listed))
+    }
+
+    fn kind() -> String {
+        Vec::<ListedEndpoint>::kind()
+    }
+}
+
+fn too_many(count: usize) -> String {
+    format!("{count} endpoints are listed, and {MOST_LISTED} are the most")
+}
+
 /// Reads the text of a list. Endpoints that are not healthy are left out, and of several with
 /// one address only the first is there.
 ///
 /// # Errors
-/// All errors at once; the list is of no use then.
+/// What is wrong with the first endpoint that cannot be used; the list is of no use then.
 pub fn parse_endpoint_list(path: &Path, text: &str) -> Result<Vec<ListedEndpoint>, Diagnostics> {
     let is_json = path.extension().is_some_and(|it| it == "json");
     let read = match is_json {
@@ -71,11 +115,6 @@ pub fn parse_endpoint_list(path: &Path, text: &str) -> Result<Vec<ListedEndpoint
         false => toml(path, text),
     };
     let mut listed = read?;
-    if listed.len() > MOST_LISTED {
-        let count = listed.len();
-        let fault = format!("{count} endpoints are listed, and {MOST_LISTED} are the most");
-        return Err(only(path, text, Diagnostic::file(path, fault)));
-    }
     let mut seen = HashSet::new();
     listed.retain(|endpoint| endpoint.healthy && seen.insert(endpoint.address.value.clone()));
     Ok(listed)
@@ -86,14 +125,19 @@ fn toml(path: &Path, text: &str) -> Result<Vec<ListedEndpoint>, Diagnostics> {
     let (document, faults) = syntax::parse(SourceId::MAIN, text);
     let mut found = Diagnostics::new(sources.clone());
     found.extend(faults.into_iter().map(syntax::Fault::into_diagnostic));
-    let only = sources.iter().next().filter(|_| found.is_empty());
-    if let Some((id, source)) = only {
+    let fields = document.get_ref().len();
+    if found.is_empty() && fields > MOST_FIELDS {
+        let fault = format!("a list has one field, `endpoints`, and not {fields}");
+        return Err(only(path, text, Diagnostic::file(path, fault)));
+    }
+    let source = sources.iter().next().filter(|_| found.is_empty());
+    if let Some((id, source)) = source {
         let mut decoder = Decoder::new(id, source);
         let mut table = TableReader::document(&document, &mut decoder);
-        let listed = table.required("endpoints");
+        let listed: Option<Listed> = table.required("endpoints");
         table.finish(&[]);
         match listed.filter(|_| decoder.diagnostics.is_empty()) {
-            Some(listed) => return Ok(listed),
+            Some(Listed(listed)) => return Ok(listed),
             None => found.extend(decoder.diagnostics),
         }
     }
@@ -116,6 +160,9 @@ fn json(path: &Path, text: &str) -> Result<Vec<ListedEndpoint>, Diagnostics> {
         },
         _ => return Err(fault("expected a list of endpoints".to_owned())),
     };
+    if listed.len() > MOST_LISTED {
+        return Err(fault(too_many(listed.len())));
+    }
     let mut same = "endpoints = [\n".to_owned();
     for value in &listed {
         write_toml(value, &mut same);
@@ -145,7 +192,8 @@ fn write_toml(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("\"null\""),
         // They are written in the same way.
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
+        Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
+        Value::String(text) => write_text(text, out),
         Value::Array(items) => {
             out.push('[');
             for item in items {
@@ -161,13 +209,19 @@ fn write_toml(value: &Value, out: &mut String) {
                 if at > 0 {
                     out.push(',');
                 }
-                out.push_str(&Value::from(name.as_str()).to_string());
+                write_text(name, out);
                 out.push('=');
                 write_toml(value, out);
             }
             out.push('}');
         }
     }
+}
+
+/// Writes a text in quotes. All but one character is escaped in JSON as it is in TOML.
+fn write_text(text: &str, out: &mut String) {
+    let quoted = Value::from(text).to_string();
+    out.push_str(&quoted.replace('\u{7f}', "\\u007f"));
 }
 
 fn only(path: &Path, text: &str, fault: Diagnostic) -> Diagnostics {

@@ -9,6 +9,10 @@ use crate::diagnostic::Diagnostic;
 use crate::span::{SourceId, Span};
 use crate::units::truth;
 
+/// The most duplicate keys that are returned. For each of them the lines above
+/// are searched, in files that others may write.
+const MOST_DUPLICATES: usize = 20;
+
 /// An error in the TOML.
 pub(crate) struct Fault {
     diagnostic: Diagnostic,
@@ -29,7 +33,8 @@ impl Fault {
 
 /// Parses a file as far as possible. Only the first syntax error is returned,
 /// because a missing quote causes errors in the lines below it. If there are no
-/// other errors, all duplicate keys are returned.
+/// other errors, the duplicate keys are returned, but not more than
+/// [`MOST_DUPLICATES`].
 pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let start = |error: &toml::de::Error| error.span().map_or(0, |range| range.start);
@@ -41,7 +46,7 @@ pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault
         };
         return (document, vec![fault]);
     }
-    let faults = errors.iter().map(|error| {
+    let faults = errors.iter().take(MOST_DUPLICATES).map(|error| {
         let range = error.span().unwrap_or(0..0);
         let key = text.get(range.clone()).unwrap_or_default();
         let span = Span::new(source, range.clone());

@@ -223,9 +223,16 @@ impl Inspected {
     }
 }
 
-/// Whether an address can be that of a container. Others would be the machine's.
+/// Whether an address can be that of a container. Others would be the machine's, or those at which
+/// clouds tell machines their credentials: whoever may make networks may choose what is in them.
 fn is_of_a_container(ip: &IpAddr) -> bool {
-    !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast()
+    // An IPv4 address in the form of IPv6 is the same one.
+    let ip = ip.to_canonical();
+    let is_link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !is_link_local
 }
 
 /// A number in digits, without a sign.

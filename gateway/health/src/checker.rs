@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use janua_telemetry::metrics::Registry;
 use janua_upstream::{CheckState, EndpointId, Upstream};
@@ -11,12 +11,16 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::check::Check;
-use crate::follow::{Ask, Asked, Context, Job, follow};
+use crate::follow::{Ask, Asked, Context, Job, Places, follow};
 use crate::task::Background;
 
 /// The most checks that are carried out at the same moment. Each takes a file descriptor, and
 /// none holds its place for longer than its time limit.
-const MOST_AT_ONCE: usize = 128;
+const MOST_AT_ONCE: usize = 256;
+
+/// How many of them may be of one upstream: if all of its endpoints hang, until a time limit that
+/// may be long, those of others are checked all the same.
+const MOST_OF_ONE: usize = 128;
 
 /// An upstream of a snapshot, and its checks if it has any.
 pub type Assignment = (Arc<Upstream>, Option<Arc<Check>>);
@@ -133,11 +137,21 @@ struct Running {
 }
 
 async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, context: Context, ask: impl Ask) {
-    let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
+    let all = Arc::new(Semaphore::new(MOST_AT_ONCE));
+    let mut by_upstream: HashMap<Box<str>, Weak<Semaphore>> = HashMap::new();
     let mut running: HashMap<EndpointId, Running> = HashMap::new();
-    let start = |job: Arc<Job>| {
+    let mut start = |job: Arc<Job>| {
+        let of_one = by_upstream.get(job.upstream()).and_then(Weak::upgrade);
+        let of_one = of_one.unwrap_or_else(|| {
+            by_upstream.retain(|_, places| places.strong_count() > 0);
+            let places = Arc::new(Semaphore::new(MOST_OF_ONE));
+            by_upstream.insert(job.upstream().into(), Arc::downgrade(&places));
+            places
+        });
+        let all = Arc::clone(&all);
         let (jobs, receiver) = watch::channel(job);
-        let task = follow(receiver, context.clone(), Arc::clone(&places), ask.clone());
+        let places = Places { of_one, all };
+        let task = follow(receiver, context.clone(), places, ask.clone());
         Running {
             jobs,
             _task: Background::run(task),
@@ -161,17 +175,21 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>, context: Context, ask
                         None => drop(running.insert(id, start(Arc::new(job)))),
                     }
                 }
+                // Before the others: they get requests without a break.
+                let mut unchecked = HashSet::new();
+                for (upstream, _) in upstreams.iter().filter(|(_, check)| check.is_none()) {
+                    upstream.forget_checks(context.now_ms());
+                    let members = upstream.members().iter();
+                    unchecked.extend(members.map(|member| member.endpoint.id()));
+                }
                 running.retain(|id, known| {
                     let is_wanted = wanted.contains(id);
-                    if !is_wanted {
+                    if !is_wanted && !unchecked.contains(id) {
                         // Should it come back while a request still uses it, it is as new.
                         known.jobs.borrow().endpoint().await_first_pass();
                     }
                     is_wanted
                 });
-                for (upstream, _) in upstreams.iter().filter(|(_, check)| check.is_none()) {
-                    upstream.forget_checks(context.now_ms());
-                }
             }
             Order::Restart(id, told) => {
                 if let Some(known) = running.remove(&id) {

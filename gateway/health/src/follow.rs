@@ -52,6 +52,10 @@ impl Job {
         })
     }
 
+    pub(crate) fn upstream(&self) -> &str {
+        self.upstream.name()
+    }
+
     #[cfg(test)]
     pub(crate) fn address(&self) -> &str {
         &self.address
@@ -59,6 +63,25 @@ impl Job {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+}
+
+/// The places of checks that are carried out at the same moment.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Those of the upstream.
+    pub(crate) of_one: Arc<Semaphore>,
+    /// Those of all upstreams.
+    pub(crate) all: Arc<Semaphore>,
+}
+
+impl Places {
+    /// Waits for a place, which is held as long as what is returned. A check that waits for one
+    /// of its upstream holds none of all.
+    async fn take(&self) -> impl Sized {
+        // They are never closed.
+        let of_one = self.of_one.acquire().await;
+        (of_one, self.all.acquire().await)
     }
 }
 
@@ -78,22 +101,29 @@ impl Ask for Asked {
 }
 
 /// Checks an endpoint until its task is ended. A new job takes effect at once: with another
-/// question the endpoint is asked immediately, with another interval it is asked when that is
-/// over.
+/// question the endpoint is asked immediately, and what it answers to the one before does not
+/// count; with another interval it is asked when that is over.
 pub(crate) async fn follow(
     mut jobs: watch::Receiver<Arc<Job>>,
     context: Context,
-    places: Arc<Semaphore>,
+    places: Places,
     ask: impl Ask,
 ) {
     // The number of requests at the check before.
     let mut requests = 0;
     loop {
         let job = Arc::clone(&jobs.borrow_and_update());
-        // It is never closed.
-        let place = places.acquire().await;
-        once(&job, &context, &ask).await;
+        let place = places.take().await;
+        let is_answered = tokio::select! {
+            biased;
+            () = another_question(&mut jobs, &job.check) => false,
+            () = once(&job, &context, &ask) => true,
+        };
         drop(place);
+        if !is_answered {
+            job.endpoint.restart_checks();
+            continue;
+        }
         let ended = Instant::now();
         let random = fastrand::f64();
         let counters = job.endpoint.counters();
@@ -117,6 +147,17 @@ pub(crate) async fn follow(
     }
 }
 
+/// Waits until a job asks for something else than this check.
+async fn another_question(jobs: &mut watch::Receiver<Arc<Job>>, check: &Check) {
+    while jobs.changed().await.is_ok() {
+        if !jobs.borrow_and_update().check.asks_the_same(check) {
+            return;
+        }
+    }
+    // There will be no other job, and the task is about to be ended.
+    std::future::pending().await
+}
+
 /// Carries out a check, and reports its result to the endpoint and the metrics.
 async fn once(job: &Job, context: &Context, ask: &impl Ask) {
     let begun = Instant::now();
@@ -126,7 +167,7 @@ async fn once(job: &Job, context: &Context, ask: &impl Ask) {
         Err(Unsuccessful::Failed(failure)) => failure.word,
         Err(Unsuccessful::Local(_)) => "local",
     };
-    let name = job.upstream.name();
+    let name = job.upstream();
     let labels = [name, job.address.as_str(), word];
     let counter = context.metrics.counter(&definitions::HEALTH_CHECKS, labels);
     counter.increment(0);

@@ -19,6 +19,7 @@ mod expectation;
 mod failure;
 mod follow;
 mod grpc;
+pub mod grpc_message;
 mod http1;
 mod http2;
 mod probe;

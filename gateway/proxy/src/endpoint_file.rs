@@ -16,6 +16,9 @@ use janua_config::{EndpointAddress, LONGEST_LIST, ListedEndpoint, parse_endpoint
 use janua_upstream::{Address, EndpointSpec};
 use rustix::fs::OFlags;
 
+/// The longest error that is kept, in characters. It is logged and shown, and may quote the file.
+const LONGEST_ERROR: usize = 500;
+
 /// The files that snapshots use, by path.
 #[derive(Debug, Default)]
 pub struct EndpointFiles(Mutex<BTreeMap<PathBuf, Weak<EndpointFile>>>);
@@ -106,7 +109,7 @@ impl EndpointFile {
         let before = self.state();
         let (endpoints, error) = match listed(&self.path) {
             Ok(endpoints) => (endpoints.into(), None),
-            Err(error) => (Arc::clone(&before.endpoints), Some(error)),
+            Err(error) => (Arc::clone(&before.endpoints), Some(shortened(error))),
         };
         let now = Arc::new(FileState { endpoints, error });
         if now != before {
@@ -132,20 +135,33 @@ fn listed(path: &Path) -> Result<Vec<EndpointSpec>, String> {
     Ok(listed.iter().filter_map(spec).collect())
 }
 
+fn shortened(mut error: String) -> String {
+    if let Some((end, _)) = error.char_indices().nth(LONGEST_ERROR) {
+        error.truncate(end);
+        error.push('…');
+    }
+    error
+}
+
 /// The text of a file.
 ///
 /// # Errors
 /// Why it cannot be read.
 fn text(path: &Path) -> Result<String, String> {
     let words = |error: std::io::Error| format!("{}: {error}", path.display());
-    // A pipe without a writer would block.
+    let no_file = || format!("{}: is no file", path.display());
+    // Opening a device may do something: a watchdog restarts the machine.
+    if !std::fs::metadata(path).map_err(words)?.is_file() {
+        return Err(no_file());
+    }
+    // It may be replaced in between, and a pipe without a writer would block.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
         .open(path)
         .map_err(words)?;
     if !file.metadata().map_err(words)?.is_file() {
-        return Err(format!("{}: is no file", path.display()));
+        return Err(no_file());
     }
     let mut text = String::new();
     let length = file.take(LONGEST_LIST + 1).read_to_string(&mut text);

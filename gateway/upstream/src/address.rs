@@ -122,6 +122,11 @@ fn unix(path: &str) -> Result<Address, String> {
     Ok(Address::Unix(PathBuf::from(path)))
 }
 
+/// Whether names of hosts have this byte. Those of container networks have underscores.
+pub(crate) fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
 fn host_fault(host: &str) -> Option<&'static str> {
     let name = host.strip_suffix('.').unwrap_or(host);
     if name.is_empty() || name.split('.').any(str::is_empty) {
@@ -130,8 +135,7 @@ fn host_fault(host: &str) -> Option<&'static str> {
     if name.len() > 253 || name.split('.').any(|label| label.len() > 63) {
         return Some("is too long: a name has at most 253 bytes, a label 63");
     }
-    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    if !name.bytes().all(known) {
+    if !name.bytes().all(is_of_host) {
         return Some("has a character that no host name has");
     }
     // `127.1` and `300.0.0.1` are meant as addresses. Resolved as names, they

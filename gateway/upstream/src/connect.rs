@@ -30,7 +30,7 @@ pub enum Remote {
 }
 
 /// Why connecting to an endpoint failed. With several addresses, the reason for
-/// the last one tried.
+/// the last one tried that says something about the endpoint.
 #[derive(Debug)]
 pub enum ConnectError {
     /// The endpoint's name has no address.
@@ -51,8 +51,9 @@ impl Endpoint {
     /// one which drops packets leaves time for the others.
     ///
     /// # Errors
-    /// The reason for the last address tried. The resolver is then asked to
-    /// resolve the name again before its TTL expires.
+    /// The reason for the last address tried that says something about the
+    /// endpoint. The resolver is then asked to resolve the name again before
+    /// its TTL expires.
     pub async fn connect(&self, within: Duration) -> Result<(Connection, Remote), ConnectError> {
         let connected = match self.address() {
             Address::Unix(path) => {
@@ -115,7 +116,7 @@ impl Endpoint {
         let count = resolution.addresses.len();
         let deadline = Instant::now() + within;
         let first = self.preferred.load(Relaxed);
-        let mut error = ConnectError::Unresolved;
+        let mut error = None;
         for turn in 0..count {
             let place = (first + turn) % count;
             let Some(&address) = resolution.addresses.get(place) else {
@@ -129,10 +130,24 @@ impl Endpoint {
                     stream.set_nodelay(true).map_err(ConnectError::from)?;
                     return Ok((stream, address, place));
                 }
-                Err(why) => error = why,
+                Err(why) => error = Some(why.after(error)),
             }
         }
-        Err(error)
+        Err(error.unwrap_or(ConnectError::Unresolved))
+    }
+}
+
+impl ConnectError {
+    /// The reason that counts, after an earlier one for another address. On a machine without
+    /// IPv6, `localhost` has an address that cannot be connected from: that says nothing of the
+    /// endpoint, and must not hide that the other address refuses.
+    fn after(self, earlier: Option<Self>) -> Self {
+        match (&self, earlier) {
+            (Self::Other(error), Some(earlier)) if error.kind() == ErrorKind::AddrNotAvailable => {
+                earlier
+            }
+            _ => self,
+        }
     }
 }
 

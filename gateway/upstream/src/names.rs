@@ -5,6 +5,7 @@
 //! endpoints of an upstream are fixed for a snapshot: when a list has changed, the gateway is
 //! told ([`Names::on_change`]) and publishes another one.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicBool;
@@ -193,7 +194,8 @@ impl Drop for NameList {
 }
 
 impl Question {
-    /// The endpoints of an answer, each address once.
+    /// The endpoints of an answer, each address once, in an order that does not depend on that of
+    /// the answer: name servers change it from query to query.
     pub(crate) fn found(&self, answer: Answer) -> Vec<Found> {
         let mut found: Vec<Found> = match (self, answer) {
             (Self::Addresses { host, port, .. }, Answer::Addresses(addresses)) => {
@@ -221,12 +223,9 @@ impl Question {
             }
             (Self::Services { .. }, Answer::Addresses(_)) => Vec::new(),
         };
-        found.sort_by_cached_key(|found| (key(&found.address), found.backup));
+        let order = |found: &Found| (key(&found.address), found.backup, Reverse(found.weight));
+        found.sort_by_cached_key(order);
         found.dedup_by(|one, other| one.address == other.address);
-        if found.len() > MOST_FOUND {
-            tracing::warn!(name = %self, endpoints = found.len(), "only {MOST_FOUND} are used");
-            found.truncate(MOST_FOUND);
-        }
         found
     }
 
@@ -285,6 +284,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Memory {
     found: Vec<Found>,
     gone_since: Option<Duration>,
+    /// How many endpoints beyond [`MOST_FOUND`] the last answer had.
+    left_out: usize,
 }
 
 impl Memory {
@@ -297,8 +298,7 @@ impl Memory {
                 match found.is_empty() {
                     true => self.gone("there are no endpoints in the answer".to_owned(), now),
                     false => {
-                        self.found = found;
-                        self.gone_since = None;
+                        self.keep(question, found);
                         None
                     }
                 }
@@ -308,8 +308,7 @@ impl Memory {
                 let kept = self.found.drain(..);
                 found.extend(kept.filter(|it| Question::is_of(it, missing)));
                 found.sort_by_cached_key(|found| key(&found.address));
-                self.found = found;
-                self.gone_since = None;
+                self.keep(question, found);
                 Some(error)
             }
             Outcome::Gone(error) => self.gone(error, now),
@@ -319,6 +318,17 @@ impl Memory {
             found: self.found.clone().into(),
             error,
         }
+    }
+
+    fn keep(&mut self, question: &Question, mut found: Vec<Found>) {
+        let left_out = found.len().saturating_sub(MOST_FOUND);
+        if left_out > 0 && self.left_out == 0 {
+            tracing::warn!(name = %question, left_out, "only {MOST_FOUND} endpoints are used");
+        }
+        found.truncate(MOST_FOUND);
+        self.found = found;
+        self.gone_since = None;
+        self.left_out = left_out;
     }
 
     fn gone(&mut self, error: String, now: Duration) -> Option<String> {

@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -36,6 +36,10 @@ const REFRESH: std::ops::RangeInclusive<Duration> =
 const RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
 /// The time limit of one look-up, including its own retries.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most look-ups at the same time. Each takes up to two file descriptors, and an answer with a
+/// thousand SRV records has as many names.
+const MOST_AT_ONCE: usize = 128;
 
 /// The hosts file of the operating system.
 pub const HOSTS_FILE: &str = "/etc/hosts";
@@ -134,7 +138,7 @@ impl Pace {
         match ttl {
             Some(ttl) => {
                 self.retry = *RETRY.start();
-                ttl.clamp(*REFRESH.start(), *REFRESH.end())
+                bounded(ttl)
             }
             None => {
                 let wait = self.retry;
@@ -143,6 +147,10 @@ impl Pace {
             }
         }
     }
+}
+
+fn bounded(ttl: Duration) -> Duration {
+    ttl.clamp(*REFRESH.start(), *REFRESH.end())
 }
 
 /// Waits this long, or until somebody asks for an earlier look-up; not less than the least time
@@ -154,10 +162,38 @@ async fn pause(wait: Duration, wake: &Notify, asked: Instant) {
     }
 }
 
+/// Carries out look-ups, not too many at once, each within its time limit.
+struct Bounded<L> {
+    lookup: L,
+    places: Semaphore,
+}
+
+impl<L: Lookup> Bounded<L> {
+    async fn lookup(&self, host: &str) -> Result<Answer, String> {
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        let found = timeout(LOOKUP_TIMEOUT, self.lookup.lookup(host)).await;
+        found.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    async fn ask(&self, question: &Question) -> Outcome {
+        let _place = self.places.acquire().await;
+        let outcome = timeout(LOOKUP_TIMEOUT, self.lookup.ask(question)).await;
+        outcome.unwrap_or_else(|_| Outcome::Failed(no_answer()))
+    }
+}
+
+fn no_answer() -> String {
+    format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs())
+}
+
 async fn serve(mut new: mpsc::UnboundedReceiver<Followed>, lookup: impl Lookup + 'static) {
-    let lookup = Rc::new(lookup);
+    let bounded = Rc::new(Bounded {
+        lookup,
+        places: Semaphore::new(MOST_AT_ONCE),
+    });
     while let Some(followed) = new.recv().await {
-        let lookup = Rc::clone(&lookup);
+        let lookup = Rc::clone(&bounded);
         match followed {
             Followed::Endpoint(endpoint) => {
                 tokio::task::spawn_local(follow(endpoint, lookup));
@@ -170,7 +206,7 @@ async fn serve(mut new: mpsc::UnboundedReceiver<Followed>, lookup: impl Lookup +
 }
 
 /// Keeps the endpoints of a name current until the list is dropped.
-async fn follow_list(list: Weak<NameList>, lookup: Rc<impl Lookup>) {
+async fn follow_list(list: Weak<NameList>, lookup: Rc<Bounded<impl Lookup>>) {
     let Some((question, wake)) = list
         .upgrade()
         .map(|list| (list.question().clone(), Arc::clone(&list.wake)))
@@ -180,17 +216,16 @@ async fn follow_list(list: Weak<NameList>, lookup: Rc<impl Lookup>) {
     let (begin, mut pace, mut memory) = (Instant::now(), Pace::new(), Memory::default());
     while list.strong_count() > 0 {
         let asked = Instant::now();
-        let outcome = match timeout(LOOKUP_TIMEOUT, lookup.ask(&question)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::Failed(no_answer()),
-        };
+        let outcome = lookup.ask(&question).await;
         let Some(list) = list.upgrade() else {
             return;
         };
-        let wait = pace.wait(match &outcome {
-            Outcome::Answer(_, ttl) => Some(*ttl),
-            Outcome::Partial(..) | Outcome::Gone(_) | Outcome::Failed(_) => None,
-        });
+        let wait = match &outcome {
+            Outcome::Answer(_, ttl) => pace.wait(Some(*ttl)),
+            // Some servers fail for one family for ever: the other one has its TTL.
+            Outcome::Partial(_, ttl, ..) => pace.wait(None).min(bounded(*ttl)),
+            Outcome::Gone(_) | Outcome::Failed(_) => pace.wait(None),
+        };
         let listed = memory.note(&question, outcome, asked - begin);
         if let Some(error) = &listed.error {
             tracing::warn!(name = %question, error, "name not resolved");
@@ -201,12 +236,8 @@ async fn follow_list(list: Weak<NameList>, lookup: Rc<impl Lookup>) {
     }
 }
 
-fn no_answer() -> String {
-    format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs())
-}
-
 /// Keeps one endpoint's addresses current until the endpoint is dropped.
-async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<impl Lookup>) {
+async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<Bounded<impl Lookup>>) {
     let Some((host, port, wake)) = endpoint.upgrade().and_then(|e| name(&e)) else {
         return;
     };
@@ -214,10 +245,7 @@ async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<impl Lookup>) {
     // The endpoint is held weakly while waiting, so that it can be dropped.
     while endpoint.strong_count() > 0 {
         let asked = Instant::now();
-        let found = match timeout(LOOKUP_TIMEOUT, lookup.lookup(&host)).await {
-            Ok(found) => found,
-            Err(_) => Err(no_answer()),
-        };
+        let found = lookup.lookup(&host).await;
         let Some(endpoint) = endpoint.upgrade() else {
             return;
         };

@@ -1,11 +1,13 @@
 //! What files contain, as digests.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use janua_config::{Pattern, Sources, WatchList};
+use janua_config::{FileKind, LONGEST_LIST, Pattern, Sources, WatchList};
+use rustix::fs::OFlags;
 use sha2::{Digest as _, Sha256};
 
 /// How much of a file is read at once, in bytes.
@@ -30,8 +32,8 @@ enum Content {
 impl Contents {
     /// Reads all files.
     pub fn read(list: &WatchList) -> Self {
-        let files = list.files.keys();
-        let files = files.map(|path| (path.clone(), Content::of_file(path)));
+        let files = list.files.iter();
+        let files = files.map(|(path, kind)| (path.clone(), Content::of_file(path, *kind)));
         let patterns = list.patterns.iter().map(|pattern| {
             let path = pattern.directory.join(&pattern.name);
             (path, Content::of_pattern(pattern))
@@ -77,8 +79,17 @@ impl Contents {
 }
 
 impl Content {
-    fn of_file(path: &Path) -> Self {
-        digest(path).map_or_else(|error| Self::of_error(&error), Self::Digest)
+    fn of_file(path: &Path, kind: FileKind) -> Self {
+        let most = match kind {
+            // Whoever writes a list is not trusted with the time of this thread. A longer file is
+            // refused, whatever the rest of it is.
+            FileKind::EndpointList => LONGEST_LIST + 1,
+            FileKind::Configuration
+            | FileKind::Certificate
+            | FileKind::Component
+            | FileKind::Reference => u64::MAX,
+        };
+        digest(path, most).map_or_else(|error| Self::of_error(&error), Self::Digest)
     }
 
     fn of_pattern(pattern: &Pattern) -> Self {
@@ -96,12 +107,21 @@ impl Content {
     }
 }
 
-fn digest(path: &Path) -> io::Result<[u8; 32]> {
-    // A pipe or a device could block, or never end.
+/// The digest of a file, or of its beginning if it has more than `most` bytes.
+fn digest(path: &Path, most: u64) -> io::Result<[u8; 32]> {
+    // A pipe or a device could block, or never end; and opening a device may do something.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let mut file = File::open(path)?;
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = options.open(path)?;
+    // It may have been replaced in between.
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut file = file.take(most);
     let mut digest = Sha256::new();
     let mut piece = vec![0; PIECE];
     loop {
@@ -177,6 +197,30 @@ mod tests {
         list.add(folder.path(), FileKind::Reference);
         let contents = Contents::read(&list);
         assert!(!contents.is_missing(folder.path()));
+    }
+
+    #[test]
+    fn of_a_list_only_as_much_is_read_as_a_list_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let mut list = WatchList::default();
+        list.add(path("list"), FileKind::EndpointList);
+        list.add(path("other"), FileKind::Reference);
+        let most = usize::try_from(LONGEST_LIST).unwrap();
+        let write = |last: &str| {
+            let text = " ".repeat(most + 1) + last;
+            fs::write(path("list"), &text).unwrap();
+            fs::write(path("other"), &text).unwrap();
+        };
+        write("a");
+        let before = Contents::read(&list);
+        write("b");
+        let after = Contents::read(&list);
+        assert_eq!(before.changed(&after), [path("other")]);
+        // A file without blocks, which would take hours to be read.
+        let file = OpenOptions::new().write(true).open(path("list")).unwrap();
+        file.set_len(1 << 40).unwrap();
+        assert!(after.changed(&Contents::read(&list)).is_empty());
     }
 
     #[test]

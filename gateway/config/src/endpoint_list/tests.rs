@@ -162,6 +162,58 @@ fn errors_say_where_and_what_to_write() {
     }
 }
 
+/// Each of these took minutes: every error was compared with all others, its line was counted
+/// from the beginning, and each unknown field was looked up in the whole reference.
+#[test]
+fn a_list_that_is_full_of_errors_is_refused_at_once() {
+    let most = usize::try_from(super::LONGEST_LIST).unwrap();
+    let full = |begin: &str, end: &str, part: &dyn Fn(usize) -> String| {
+        let mut text = begin.to_owned();
+        for at in 0.. {
+            let part = part(at);
+            if text.len() + part.len() + end.len() > most {
+                break;
+            }
+            text.push_str(&part);
+        }
+        text + end
+    };
+    let line = |at: usize| format!("a{at}=1\n");
+    let lines = |count: usize| (0..count).map(line).collect::<String>();
+    let begin = std::time::Instant::now();
+    for (file, text) in [
+        ("a.json", full("[1", "]", &|_| ",1".to_owned())),
+        ("a.toml", full("endpoints=[1", "]", &|_| ",1".to_owned())),
+        (
+            "a.json",
+            full("[{\"a\":1", "}]", &|at| format!(",\"a{at}\":1")),
+        ),
+        (
+            "a.toml",
+            full("[[endpoints]]\n", "", &|at| format!("a{at}=1\n")),
+        ),
+        (
+            "a.toml",
+            full("", "endpoints=[]", &|at| format!("a{at}=1\n")),
+        ),
+        ("a.toml", lines(50_000) + &lines(50_000)),
+    ] {
+        let found = read(file, &text).unwrap_err();
+        assert!(found.len() <= 20, "{file}: {}", found.len());
+    }
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 30, "{took:?}");
+}
+
+#[test]
+fn a_text_of_json_may_have_every_character() {
+    let all: String = (0..=0xff).filter_map(char::from_u32).collect();
+    let id = serde_json::Value::from(all.as_str()).to_string();
+    let text = format!("[{{\"address\": \"10.0.0.1:1\", \"id\": {id}}}]");
+    let listed = read("a.json", &text).unwrap();
+    assert_eq!(listed[0].id.as_deref(), Some(all.as_str()));
+}
+
 #[test]
 fn a_list_has_a_bound() {
     let list = |count: usize| {

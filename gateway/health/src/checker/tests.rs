@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use janua_upstream::{
-    Address, CheckFailure, CheckRule, EndpointSpec, Registry as Endpoints, UpstreamSpec,
+    Address, CheckFailure, CheckRule, EndpointSpec, Registry as Endpoints, Shown, Transition,
+    UpstreamSpec,
 };
 use tokio::time::sleep;
 
@@ -86,10 +87,14 @@ impl Scene {
 
     /// An upstream with these endpoints and checks.
     fn assignment(&self, addresses: &[&str], check: Option<&Check>) -> Assignment {
+        self.named("app", addresses, check)
+    }
+
+    fn named(&self, name: &str, addresses: &[&str], check: Option<&Check>) -> Assignment {
         let endpoint = |text: &&str| EndpointSpec::new(Address::parse(text).unwrap());
         let spec = UpstreamSpec {
             is_checked: check.is_some(),
-            ..UpstreamSpec::new("app", addresses.iter().map(endpoint).collect())
+            ..UpstreamSpec::new(name, addresses.iter().map(endpoint).collect())
         };
         let upstream = self.endpoints.reconcile(&[spec]).remove(0);
         (upstream, check.cloned().map(Arc::new))
@@ -233,6 +238,29 @@ async fn another_question_is_asked_at_once_and_another_interval_counts_from_the_
     assert_eq!(scene.asked(ONE).last(), Some(&now));
 }
 
+/// A check may take as long as its time limit, which may be long.
+#[tokio::test(start_paused = true)]
+async fn another_question_ends_a_check_that_is_in_progress() {
+    let scene = Scene::new(&[(ONE, "-+")], Duration::from_secs(60));
+    let first = scene.assignment(&[ONE], Some(&check()));
+    scene.apply(&first);
+    sleep(Duration::from_secs(5)).await;
+    let mut slower = check();
+    slower.timing.interval = Duration::from_secs(20);
+    scene.apply(&scene.assignment(&[ONE], Some(&slower)));
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(scene.asked(ONE).len(), 1, "the question is the same");
+    let mut other = check();
+    other.reach.port = Some(9);
+    scene.apply(&scene.assignment(&[ONE], Some(&other)));
+    sleep(Duration::from_secs(51)).await;
+    assert_eq!(scene.asked(ONE).len(), 2);
+    let checks = || first.0.members()[0].endpoint.checks();
+    assert_eq!(checks().checked_ms, None, "the first has no result");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(checks().state, CheckState::Up);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_is_asked_no_more() {
     let scene = Scene::new(&[(ONE, "-")], Duration::ZERO);
@@ -255,6 +283,27 @@ async fn what_is_gone_is_asked_no_more() {
         assert_eq!(member.endpoint.checks().state, CheckState::Unchecked);
     }
     assert_eq!(scene.script.asked.lock().unwrap().len(), asked);
+}
+
+/// An upstream that loses its checks gets its requests without a break: it is not as new for a
+/// moment.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_was_down_is_back_without_checks() {
+    let scene = Scene::new(&[(ONE, "+-")], Duration::ZERO);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let observed = Arc::clone(&seen);
+    let observer = move |it: &Transition| observed.lock().unwrap().push((it.from, it.to()));
+    scene.endpoints.observe(Box::new(observer));
+    scene.apply(&scene.assignment(&[ONE], Some(&check())));
+    sleep(Duration::from_secs(60)).await;
+    scene.apply(&scene.assignment(&[ONE], None));
+    sleep(Duration::from_millis(1)).await;
+    let expected = [
+        (Shown::New, Shown::Up),
+        (Shown::Up, Shown::Down),
+        (Shown::Down, Shown::Up),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 /// Requests between two checks keep an endpoint from being idle.
@@ -289,10 +338,33 @@ async fn a_thousand_that_hang_take_turns() {
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
     scene.apply(&scene.assignment(&addresses, Some(&check())));
     sleep(Duration::from_secs(17)).await;
-    assert_eq!(scene.script.open.lock().unwrap().1, MOST_AT_ONCE);
+    assert_eq!(scene.script.open.lock().unwrap().1, MOST_OF_ONE);
     for address in addresses {
         assert!(!scene.asked(address).is_empty(), "{address}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_that_hangs_does_not_keep_others_from_being_checked() {
+    let hour = Duration::from_secs(3600);
+    let scene = Scene::new(&[], hour);
+    let addresses: Vec<String> = (1..=1000).map(|port| format!("127.0.0.1:{port}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let upstreams = |name: &str, addresses: &[&str]| scene.named(name, addresses, Some(&check()));
+    let all = vec![
+        upstreams("hung", &addresses),
+        upstreams("other", &["127.0.0.2:1"]),
+    ];
+    scene.orders.send(Order::Apply(all)).unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(scene.asked("127.0.0.2:1").len(), 1);
+    assert_eq!(scene.script.open.lock().unwrap().0, MOST_OF_ONE + 1);
+    // Not so many hang that nothing is left of the limit of all.
+    let all = ["a", "b", "c"].map(|name| upstreams(name, &addresses));
+    scene.orders.send(Order::Apply(all.into())).unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let asked: usize = addresses.iter().map(|it| scene.asked(it).len()).sum();
+    assert_eq!(asked, MOST_OF_ONE + MOST_AT_ONCE);
 }
 
 /// What the gateway is short of says nothing about the endpoint.

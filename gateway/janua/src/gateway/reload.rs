@@ -7,7 +7,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{AcqRel, Release};
+use std::sync::atomic::Ordering::AcqRel;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Instant, SystemTime};
@@ -154,8 +154,9 @@ impl Reloads {
                 }
                 Ok(Message::Endpoints) => turn.note(Instant::now()),
                 Err(RecvTimeoutError::Timeout) => {
-                    // What changes from now on is published the next time.
-                    gateway.reloader.has_endpoints.store(false, Release);
+                    // What changes from now on is published the next time. A mere store could be
+                    // overtaken by the reads that follow, so that both sides miss a change.
+                    gateway.reloader.has_endpoints.swap(false, AcqRel);
                     let publish = || gateway.publish_endpoints();
                     turn.take(catch_unwind(AssertUnwindSafe(publish)).unwrap_or_default());
                 }

@@ -58,6 +58,16 @@ fn what_cannot_be_used_leaves_what_was_known() {
     assert!(!again(&files, &file));
     assert!(error(&file).contains("is longer than 1048576 bytes"));
 
+    // An error may quote the file, which is neither logged nor shown as a whole.
+    fs::write(&path, format!("endpoints = [\"{}\"]", "é".repeat(100_000))).unwrap();
+    assert!(!again(&files, &file));
+    let said = error(&file);
+    assert!(
+        said.contains("app.toml:1:") && said.ends_with("é…"),
+        "{said}"
+    );
+    assert!(said.chars().count() < 600, "{said}");
+
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     assert!(!again(&files, &file));

@@ -66,6 +66,24 @@ async fn each_failure_has_its_own_error() {
     assert!(matches!(error, ConnectError::Refused), "{error:?}");
 }
 
+/// Of two addresses one refuses, and the other cannot be connected from this machine.
+#[test]
+fn what_says_nothing_of_the_endpoint_hides_no_other_error() {
+    use std::io::{Error, ErrorKind};
+    let of = |kind: ErrorKind| ConnectError::from(Error::from(kind));
+    for (first, second, expected) in [
+        (ErrorKind::ConnectionRefused, ErrorKind::AddrNotAvailable, 0),
+        (ErrorKind::AddrNotAvailable, ErrorKind::ConnectionRefused, 1),
+        (ErrorKind::ConnectionRefused, ErrorKind::TimedOut, 1),
+    ] {
+        let counts = of(second).after(Some(of(first)));
+        let expected = of([first, second][expected]);
+        assert_eq!(counts.to_string(), expected.to_string());
+    }
+    let alone = of(ErrorKind::AddrNotAvailable).after(None);
+    assert!(matches!(alone, ConnectError::Other(_)), "{alone:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_address_that_never_answers_takes_only_its_share() {
     let never = std::future::pending::<std::io::Result<()>>();

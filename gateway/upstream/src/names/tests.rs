@@ -157,12 +157,48 @@ fn records_have_weights_and_those_of_a_worse_priority_are_backups() {
     );
 }
 
+/// Name servers change the order of records from query to query, which must not look like a
+/// change.
+#[test]
+fn the_order_of_an_answer_does_not_matter() {
+    let service = |weight, port, target: &str| Service {
+        priority: 10,
+        weight,
+        port,
+        target: target.to_owned(),
+    };
+    let mut records = vec![
+        service(1, 80, "a.internal"),
+        service(7, 80, "a.internal"),
+        service(3, 80, "a.internal"),
+        service(2, 81, "a.internal"),
+    ];
+    let first = services().found(Answer::Services(records.clone()));
+    for _ in 0..records.len() {
+        records.rotate_left(1);
+        assert_eq!(services().found(Answer::Services(records.clone())), first);
+    }
+    assert_eq!(first.len(), 2);
+    assert_eq!(first[0].weight, Some(7));
+}
+
 #[test]
 fn an_answer_has_a_bound_and_the_first_are_used() {
-    let many = (0..2_000).map(|at: u32| format!("10.0.{}.{}", at / 250, at % 250));
-    let many = many.collect::<Vec<_>>().join(" ");
-    let found = hosts().found(addresses(&many));
-    assert_eq!(found.len(), MOST_FOUND);
-    assert_eq!(found[0].address.to_string(), "10.0.0.0:80");
-    assert_eq!(found[999].address.to_string(), "10.0.3.249:80");
+    let many = |count: u32| {
+        let each = (0..count).map(|at| format!("10.0.{}.{}", at / 250, at % 250));
+        addresses(&each.collect::<Vec<_>>().join(" "))
+    };
+    let ttl = Duration::from_secs(60);
+    let mut memory = Memory::default();
+    let mut note = |outcome| {
+        let listed = memory.note(&hosts(), outcome, ttl);
+        assert_eq!(listed.found.len(), MOST_FOUND);
+        shown(&listed.found)
+    };
+    let found = note(Outcome::Answer(many(2_000), ttl));
+    assert_eq!((&*found[0], &*found[999]), ("10.0.0.0:80", "10.0.3.249:80"));
+    // Those of the other family that stay count too.
+    let error = "timeout".to_owned();
+    let found = note(Outcome::Partial(addresses("::1"), ttl, Family::Ipv4, error));
+    assert_eq!(found[999], "10.0.3.249:80");
 }

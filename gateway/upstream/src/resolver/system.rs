@@ -24,10 +24,12 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 
 use super::Answer;
+use crate::address::is_of_host;
 use crate::names::{Answer as Found, Family, Outcome, Question, Service};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -149,20 +151,13 @@ impl System {
             Err(error) if error.is_no_records_found() => return Outcome::Gone(error.to_string()),
             Err(error) => return Outcome::Failed(error.to_string()),
         };
-        let services = found.answers().iter().filter_map(|record| {
-            let RData::SRV(srv) = &record.data else {
-                return None;
-            };
-            let target = srv.target.to_lowercase().to_ascii();
-            let target = target.trim_end_matches('.');
-            // The root as the target says that there is no such service (RFC 2782).
-            (!target.is_empty() && srv.port != 0).then(|| Service {
-                priority: srv.priority,
-                weight: srv.weight,
-                port: srv.port,
-                target: target.to_owned(),
-            })
-        });
+        let services = found
+            .answers()
+            .iter()
+            .filter_map(|record| match &record.data {
+                RData::SRV(srv) => service(srv),
+                _ => None,
+            });
         let services: Vec<Service> = services.collect();
         match services.is_empty() {
             true => Outcome::Gone("there are no SRV records with a target".to_owned()),
@@ -265,6 +260,21 @@ async fn addresses_of(
         Err(error) if error.is_no_records_found() => Ok((Vec::new(), None)),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The service of a record; none if it has no target that can be connected to.
+fn service(srv: &SRV) -> Option<Service> {
+    let target = srv.target.to_lowercase().to_ascii();
+    let target = target.strip_suffix('.').unwrap_or(&target);
+    // The root as the target says that there is no such service (RFC 2782). Other characters than
+    // those of hosts are possible in the DNS, but not where the name is told, such as in `Host`.
+    let is_host = !target.is_empty() && target.bytes().all(is_of_host);
+    (is_host && srv.port != 0).then(|| Service {
+        priority: srv.priority,
+        weight: srv.weight,
+        port: srv.port,
+        target: target.to_owned(),
+    })
 }
 
 fn ttl(found: &Lookup) -> Duration {

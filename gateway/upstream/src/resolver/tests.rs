@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -24,6 +24,8 @@ struct Script {
     answers: Rc<RefCell<VecDeque<Result<Answer, String>>>>,
     outcomes: Rc<RefCell<VecDeque<Outcome>>>,
     asked: Rc<RefCell<Vec<u64>>>,
+    /// How many look-ups are in progress, and the most at once.
+    open: Rc<Cell<(usize, usize)>>,
     start: Instant,
 }
 
@@ -40,6 +42,7 @@ impl Script {
             answers: Rc::new(RefCell::new(each.collect())),
             outcomes: Rc::default(),
             asked: Rc::default(),
+            open: Rc::default(),
             start: Instant::now(),
         }
     }
@@ -57,6 +60,24 @@ impl Script {
     }
 }
 
+/// A look-up in progress.
+struct Open<'a>(&'a Cell<(usize, usize)>);
+
+impl<'a> Open<'a> {
+    fn new(open: &'a Cell<(usize, usize)>) -> Self {
+        let (now, most) = open.get();
+        open.set((now + 1, most.max(now + 1)));
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let (now, most) = self.0.get();
+        self.0.set((now - 1, most));
+    }
+}
+
 impl Lookup for Script {
     async fn lookup(&self, host: &str) -> Result<Answer, String> {
         assert_eq!(host, "backend");
@@ -66,7 +87,10 @@ impl Lookup for Script {
             _ => None,
         };
         match next.or_else(|| self.answers.borrow_mut().pop_front()) {
-            Some(answer) if answer == Err("silence".to_owned()) => std::future::pending().await,
+            Some(answer) if answer == Err("silence".to_owned()) => {
+                let _open = Open::new(&self.open);
+                std::future::pending().await
+            }
             Some(answer) => answer,
             None => Err("no script".to_owned()),
         }
@@ -303,4 +327,48 @@ async fn a_list_that_nobody_holds_is_looked_up_no_more() {
         assert_eq!(Arc::strong_count(&wake), 1, "its task has ended");
     })
     .await;
+}
+
+/// Some servers fail for one family for ever. What they say of the other one is valid for its TTL.
+#[tokio::test(start_paused = true)]
+async fn a_list_of_which_one_family_fails_is_looked_up_at_the_ttl_of_the_other() {
+    let partial = |addresses: &str| {
+        let Outcome::Answer(answer, ttl) = found(addresses, 5) else {
+            unreachable!()
+        };
+        Outcome::Partial(answer, ttl, Family::Ipv6, "server failure".to_owned())
+    };
+    let mut outcomes = vec![partial("127.0.0.1"); 6];
+    outcomes.push(partial("127.0.0.2"));
+    let script = Script::of_lists(&outcomes);
+    with_list(&script, async |list, _| {
+        sleep(Duration::from_millis(22_500)).await;
+        assert_eq!(script.asked(), [0, 1, 3, 7, 12, 17, 22]);
+        assert_eq!(listed(&list), ["127.0.0.2:3000"]);
+    })
+    .await;
+}
+
+/// As many names as an answer may have, whose name server says nothing: each look-up takes file
+/// descriptors.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_names_that_get_no_answer_take_turns() {
+    let script = Script::new(&[Err("silence")]);
+    let endpoints: Vec<_> = (0..1_000).map(|_| endpoint()).collect();
+    let (names, new) = mpsc::unbounded_channel();
+    for endpoint in &endpoints {
+        let followed = Followed::Endpoint(Arc::downgrade(endpoint));
+        names.send(followed).unwrap();
+    }
+    let tasks = LocalSet::new();
+    tasks.spawn_local(serve(new, script.clone()));
+    tasks
+        .run_until(async {
+            sleep(Duration::from_secs(85)).await;
+            for endpoint in &endpoints {
+                assert!(endpoint.resolution().error.is_some(), "it had its turn");
+            }
+        })
+        .await;
+    assert_eq!(script.open.get().1, super::MOST_AT_ONCE);
 }

@@ -12,7 +12,7 @@ use hickory_resolver::{Hosts, TokioResolver};
 use tokio::net::UdpSocket;
 use tokio::task::LocalSet;
 
-use super::{Current, Found, System};
+use super::{Current, Found, System, service};
 use crate::names::{Family, Outcome, Question};
 use crate::resolver::Lookup as _;
 
@@ -347,4 +347,28 @@ async fn services_have_targets_and_the_root_is_none() {
     assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
     let found = asking(Vec::new(), question()).await;
     assert!(matches!(found, Outcome::Failed(_)), "{found:?}");
+}
+
+/// In the DNS a name may have any bytes, but the name of an endpoint is told to it as its `Host`.
+#[test]
+fn only_names_of_hosts_are_targets() {
+    let of = |labels: &[&[u8]], port| {
+        let target = Name::from_labels(labels.iter().copied()).unwrap();
+        service(&SRV::new(0, 1, port, target)).map(|service| service.target)
+    };
+    let name = of(&[b"App_1-a", b"test"], 80);
+    assert_eq!(name.as_deref(), Some("app_1-a.test"));
+    for (labels, port) in [
+        (&[&b"app"[..], b"test"][..], 0),
+        (&[], 80),
+        (&[b"a b"], 80),
+        (&[b"a\r\nx: y"], 80),
+        (&[b"a/b"], 80),
+        (&[b"a@b"], 80),
+        (&[b"a:80"], 80),
+        (&[b"a.b", b"test"], 80),
+        (&[b"\xff"], 80),
+    ] {
+        assert_eq!(of(labels, port), None, "{labels:?}");
+    }
 }
