@@ -132,7 +132,8 @@ async fn in_queue(
                 place.leave();
                 return Ok((open, renewed));
             }
-            Some(Err(failure)) => place.stay(failure),
+            // Another failure is about this moment, and not about why requests wait.
+            Some(Err(failure)) => place.stay(is_for(&failure).then_some(failure)),
             None => {
                 attempts.retract();
                 return Err(expired(call, &place));
