@@ -392,10 +392,13 @@ impl Search {
         let mut tried = self.failed.clone();
         tried.insert(open.picked.index);
         let now_ms = call.worker.clock.now().monotonic_ms;
-        self.next = pick(call, &tried, now_ms).ok();
-        if self.next.is_none() && !self.may_return {
-            return false;
-        }
+        self.next = match pick(call, &tried, now_ms) {
+            Ok(picked) => Some(picked),
+            // Nobody may be asked, now or after a pause.
+            Err(Unavailable::Overloaded(_)) => return false,
+            Err(_) if !self.may_return => return false,
+            Err(_) => None,
+        };
         self.failed = tried;
         self.attempted += 1;
         self.again = Some("status");
