@@ -446,7 +446,7 @@ impl InFlight {
 
 impl InFlight {
     /// Undoes the count for a request that was never sent.
-    pub(crate) fn forget(self) {
+    pub fn forget(self) {
         self.endpoint.load.requests.fetch_sub(1, Relaxed);
     }
 }

@@ -28,6 +28,8 @@ pub(super) fn is_for(call: &Call<'_>, caller: &Caller<'_, '_>) -> bool {
         && matches!(&*call.head.method, b"GET" | b"HEAD" | b"OPTIONS")
         && incoming.is_none_or(|incoming| incoming.length().is_empty())
         && call.hop.upgrade.is_none()
+        // Only its endpoint knows the session.
+        && call.tie.affinity.session.is_none()
 }
 
 /// The second attempt.
@@ -117,6 +119,7 @@ async fn race(
             return first.await;
         };
         let Some(place) = place_for_repeat(call, second_attempts) else {
+            picked.in_flight.forget();
             return first.await;
         };
         let sending = send(call, picked, place, second_response, second_attempts);
