@@ -19,6 +19,7 @@ mod search;
 mod shared;
 mod websocket;
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -26,6 +27,7 @@ use std::task::{Poll, ready};
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead, ResponseHead, grpc, method};
+use tokio::time::Instant;
 
 use crate::affinity::Tie;
 use crate::attempts::Attempts;
@@ -82,6 +84,19 @@ pub(crate) async fn call(
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<UpstreamResponse, Failure> {
+    let called = try_in_turn(call, caller, response, attempts).await;
+    // What the client gets in place of the response has its own time.
+    caller.deadline.set_attempt(None);
+    called
+}
+
+/// Makes one attempt after the other, until there is a response.
+async fn try_in_turn(
+    call: &Call<'_>,
+    caller: &mut Caller<'_, '_>,
+    response: &mut ResponseHead,
+    attempts: &mut Attempts,
+) -> Result<UpstreamResponse, Failure> {
     let mut search = Search::new(call.course);
     let mut replay = None;
     // What has taken the place of the upstream while the request waited for it.
@@ -92,7 +107,7 @@ pub(crate) async fn call(
         let call = &call.on(course);
         let may_hold = search.may_hold(course);
         // The time of the attempt before this one is over.
-        caller.deadline.begin_attempt(None);
+        caller.deadline.set_attempt(None);
         let opened = match released.take() {
             Some(open) => Ok(open),
             None => match may_hold.then(|| hold::queue(call)).flatten() {
@@ -121,7 +136,8 @@ pub(crate) async fn call(
         };
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
-        caller.deadline.begin_attempt(call.course.upstream_timeout);
+        open.begin_sending(call.course);
+        caller.deadline.set_attempt(open.ends_at);
         let exchanged = match replay.take() {
             None if hedge::is_for(call, caller) => {
                 let hedged = hedge::exchange(call, caller, &search, &mut open, response, attempts);
@@ -304,10 +320,16 @@ async fn exchange_heads(
     );
     let pace = Pace::until_head(limit);
     let progress = Progress::default();
+    // The time limit of the attempt is the only one that does not begin with the last byte.
+    let is_timed = open.ends_at.is_some() && !length.is_empty();
+    let uploaded_at = Cell::new(None);
     let incoming = &mut connection.incoming;
     let mut head = FinalHead::default();
     let raced = {
         let receiving = poll_fn(|context| {
+            if is_timed && pace.is_uploaded.get() && uploaded_at.get().is_none() {
+                uploaded_at.set(Some(Instant::now()));
+            }
             if pace.awaits_head.get() {
                 let responder = caller.responder.as_deref_mut();
                 let polled = head.poll(context, call, incoming, response, responder);
@@ -349,8 +371,14 @@ async fn exchange_heads(
     match raced {
         Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
         Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => Err(failure),
+        Raced::HalfClosed => Err(race::left()),
         Raced::Elapsed { capped: true } => Err(Kind::WholeTimeout.into()),
-        Raced::Elapsed { .. } if caller.deadline.ends_attempt() => Err(attempt_over()),
+        Raced::Elapsed { .. } if caller.deadline.ends_attempt() => {
+            let share = call.course.upstream_timeout.unwrap_or_default() / 10;
+            let uploaded_at = uploaded_at.get();
+            let is_late = uploaded_at.is_some_and(|at: Instant| at - sending > share);
+            Err(attempt_over(is_uploading || is_late))
+        }
         Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
             Kind::RequestTimeout,
             "no progress with the request body",
@@ -363,10 +391,20 @@ async fn exchange_heads(
 /// and, after a `101`, the new protocol.
 type Received = (UploadState, Option<Vec<u8>>);
 
-/// The failure of an attempt that has taken too long.
-pub(crate) fn attempt_over() -> Failure {
-    let words = "the attempt took longer than `upstream_timeout`";
-    Failure::with(Kind::ResponseTimeout, words)
+/// The failure of an attempt that has taken longer than `upstream_timeout`. If that is because the
+/// client has sent its request slowly, or has not read the response, it says nothing about the
+/// endpoint: clients could otherwise have it ejected.
+pub(crate) fn attempt_over(is_clients: bool) -> Failure {
+    match is_clients {
+        true => Failure::with(
+            Kind::WholeTimeout,
+            "the client took up much of `upstream_timeout`",
+        ),
+        false => Failure::with(
+            Kind::ResponseTimeout,
+            "the attempt took longer than `upstream_timeout`",
+        ),
+    }
 }
 
 #[cfg(test)]

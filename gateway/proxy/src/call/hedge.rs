@@ -152,6 +152,8 @@ async fn race(
                     let incoming = caller.incoming.as_deref_mut();
                     let patience = call.course.forwarding().response_head_timeout;
                     let deadline = &mut *caller.deadline;
+                    // That of the first attempt, which may have passed.
+                    deadline.set_attempt(None);
                     race::watched_for(incoming, deadline, patience, &mut None, other).await
                 }
             };
@@ -178,6 +180,7 @@ async fn race(
             stats.count_hedge(shard, "won");
             // The first connection is dropped, which gives the attempt up.
             *open = connection;
+            caller.deadline.set_attempt(open.ends_at);
             drop(running);
             *response = second.response;
             attempts.merge(second.attempts, true);
@@ -208,10 +211,13 @@ async fn send(
     let now = call.worker.clock.now();
     let mut search = Search::new(call.course);
     let mut open = search.open(call, picked, now, None, attempts).await?;
+    let mut deadline = Deadline::new(call.course.forwarding().response_head_timeout);
+    open.begin_sending(call.course);
+    deadline.set_attempt(open.ends_at);
     let mut caller = Caller {
         incoming: None,
         responder: None,
-        deadline: &mut Deadline::new(call.course.forwarding().response_head_timeout),
+        deadline: &mut deadline,
     };
     let received = exchange_heads(call, &mut caller, &mut open, None, response, attempts).await;
     match received {

@@ -39,6 +39,8 @@ pub(super) struct EndpointConnection {
     is_pooled: bool,
     /// When the attempt began, before the connection was opened.
     pub(super) begin: Instant,
+    /// When the whole response has to be there; none for no limit.
+    pub(super) ends_at: Option<Instant>,
 }
 
 /// How far an attempt got that failed before the head of the response was complete.
@@ -271,6 +273,7 @@ impl Search {
             connection,
             is_pooled,
             begin: now.instant,
+            ends_at: None,
         })
     }
 
@@ -493,6 +496,12 @@ fn too_late(deadline: &Deadline) -> Failure {
 }
 
 impl EndpointConnection {
+    /// The request is being sent from now on, and `upstream_timeout` counts.
+    pub(super) fn begin_sending(&mut self, course: &Course) {
+        let limit = course.upstream_timeout;
+        self.ends_at = limit.map(|limit| Instant::now() + limit);
+    }
+
     /// Whether a failure says nothing about the endpoint: a pooled connection was lost.
     pub(super) fn is_blameless(&self, failure: &Failure) -> bool {
         self.is_pooled && failure.kind == Kind::ConnectionReset

@@ -266,6 +266,37 @@ async fn a_request_of_a_session_stays_at_its_endpoint() {
     assert!(!second.has_come());
 }
 
+/// `upstream_timeout` counts for each attempt by itself.
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_its_own_time() {
+    let kit = Kit::new(
+        &format!("{TWO}\npassive_health = {{ max_fails = 0 }}"),
+        "hedge = \"2s\"\nupstream_timeout = \"3s\"",
+    );
+    let (first, second) = (listen(FIRST), listen(SECOND));
+    let start = Instant::now();
+    // The first is over after three seconds, and the second may go on until the fifth.
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let script = async {
+        let _silent = begin(&first).await;
+        let mut upstream = begin(&second).await;
+        sleep(Duration::from_secs(2)).await;
+        upstream.send(OK).await;
+        upstream
+    };
+    let (called, _upstream) = tokio::join!(calling.run(), script);
+    let called = called.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(4));
+    assert_eq!(called.ends_at, Some(start + Duration::from_secs(5)));
+    drop(called);
+    // And no longer.
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let start = Instant::now();
+    let failure = calling.run().await.err().unwrap();
+    assert_eq!(failure.kind, Kind::ResponseTimeout);
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+}
+
 /// Nothing was sent to the endpoint that would have been next.
 #[tokio::test(start_paused = true)]
 async fn one_that_the_budget_refuses_is_not_counted_as_sent() {
