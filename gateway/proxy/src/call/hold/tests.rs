@@ -175,6 +175,19 @@ async fn many_wait_in_order_and_one_looks_for_all() {
     .await;
 }
 
+/// One that can be reached is not waited for, however few attempts are allowed.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_was_not_tried_is_tried_first() {
+    let two = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000 }, \"10.0.0.2:1\"]";
+    let kit = Kit::new(&format!("{two}\nhold = \"10s\"\nretries = 0"), "");
+    let second = listen("10.0.0.2:1");
+    let begin = Instant::now();
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let (called, _upstream) = tokio::join!(calling.run(), answer(&second));
+    called.unwrap();
+    assert_eq!((begin.elapsed(), held(&kit)), (Duration::ZERO, 0));
+}
+
 /// That the upstream has as many requests as it may have is no reason for those who come meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_is_reached_meanwhile_costs_nobody_the_wait() {
