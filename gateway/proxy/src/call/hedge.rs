@@ -14,8 +14,9 @@ use janua_http::{Failure, Fault, ResponseHead};
 use janua_upstream::{Picked, Place};
 use tokio::time::timeout;
 
+use super::attempt::{Received, exchange_heads};
 use super::search::{EndpointConnection, Search, place_for_repeat};
-use super::{Call, Caller, Received, connect, exchange_heads};
+use super::{Call, Caller, connect};
 use crate::attempts::Attempts;
 use crate::deadline::Deadline;
 use crate::race;

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use janua_http::failure::Kind;
 use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::testing::{Calling, Kit, Listening, Peer, listen, settle};
+use crate::upload::UploadState;
 
 const GET: &str = "GET /path?q HTTP/1.1\r\nHost: site.example\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: site.example\r\nContent-Length: 4\r\n\r\n";
@@ -320,7 +322,10 @@ async fn an_attempt_leaves_no_limit_behind() {
     let kit = Kit::new("endpoints = \"10.0.0.1:1\"", "upstream_timeout = \"3s\"");
     let _endpoint = listen("10.0.0.1:1");
     let (mut calling, _client) = Calling::new(&kit, GET);
-    assert_eq!(calling.run().await.err().unwrap().kind, Kind::ResponseTimeout);
+    assert_eq!(
+        calling.run().await.err().unwrap().kind,
+        Kind::ResponseTimeout
+    );
     let begin = Instant::now();
     let deadline = &mut calling.session.deadline;
     deadline.set(Duration::from_secs(7));
