@@ -30,6 +30,7 @@ use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::retries;
 use crate::upstream_connection::UpstreamConnection;
+use crate::upstream_stream::StreamError;
 pub(super) use repeat::{FailedAttempt, place_for_repeat};
 
 /// A connection to the chosen endpoint, on which the request is about to be sent.
@@ -299,9 +300,12 @@ impl EndpointConnection {
         self.ends_at = limit.map(|limit| Instant::now() + limit);
     }
 
-    /// Whether a failure says nothing about the endpoint: a pooled connection was lost.
+    /// Whether a failure says nothing about the endpoint: a pooled connection was lost, and not
+    /// only a stream of it.
     pub(super) fn is_blameless(&self, failure: &Failure) -> bool {
-        self.is_pooled && failure.kind == Kind::ConnectionReset
+        let error = self.connection.stream().and_then(|stream| stream.error());
+        let was_reset = matches!(error, Some(StreamError::Reset(_)));
+        self.is_pooled && failure.kind == Kind::ConnectionReset && !was_reset
     }
 
     /// Counts the received head of a response, and reports success to the passive

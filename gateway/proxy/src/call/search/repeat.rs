@@ -52,8 +52,8 @@ impl Search {
         let is_lost = failure.kind == Kind::ConnectionReset && attempt.nothing_received;
         // A stream that the upstream has reset was not lost with an old connection.
         let was_reset = matches!(attempt.stream, Some(StreamError::Reset(_)));
-        let is_blameless = is_lost && open.is_pooled && !was_reset;
-        if !is_blameless {
+        let is_old = is_lost && open.is_pooled && !was_reset;
+        if !is_old {
             connect::report(
                 call.worker,
                 call.course.forwarding(),
@@ -75,7 +75,7 @@ impl Search {
         // The first pooled connection that is lost does not count as an attempt: it
         // says nothing about the endpoint, and only one attempt may be allowed. Nor does
         // it matter what is listed, as long as the request may be sent again.
-        let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
+        let is_free = is_old && self.lost_pooled.count() == 0;
         let is_harmless = sent.can_be_repeated && (sent.is_idempotent || sent.nothing);
         let is_unconditional = is_free && is_harmless;
         if !is_unconditional && !self.may_repeat(call, event, sent) {
@@ -104,7 +104,7 @@ impl Search {
             });
         }
         self.last = Some(failure);
-        let endpoints = match is_lost && open.is_pooled {
+        let endpoints = match is_old {
             true => &mut self.lost_pooled,
             false => &mut self.failed,
         };
@@ -173,8 +173,8 @@ impl Search {
     }
 
     /// Prepares to repeat a request that the upstream says it has not processed: any request may
-    /// be repeated (RFC 9113 §8.7), and the endpoint has not failed. One that has refused a stream
-    /// is not asked again if there are others.
+    /// be repeated (RFC 9113 §8.7), and the endpoint has not failed. One that has refused a stream,
+    /// or closes a connection that is new, is not asked again if there are others.
     fn repeat_unprocessed(
         &mut self,
         call: &Call<'_>,
@@ -184,7 +184,8 @@ impl Search {
         self.unprocessed += 1;
         self.again = Some("unprocessed");
         let members = call.course.forwarding().upstream.members();
-        if error == StreamError::Refused && members.len() > 1 {
+        let is_unwilling = error == StreamError::Refused || !open.is_pooled;
+        if is_unwilling && members.len() > 1 {
             self.failed.insert(open.picked.index);
         }
     }
