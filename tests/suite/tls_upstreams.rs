@@ -1,11 +1,15 @@
 //! TLS to upstreams: who is verified by what, and what happens when it fails.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use janua_tests::{
-    Authority, Gateway, Issue, Proxy, Reply, Request, Settings, TlsError, TlsServer, Upstream,
-    Visit, Wire, assert_eventually,
+    Authority, Gateway, Handshake, Issue, Proxy, Reply, Request, Settings, TlsError, TlsServer,
+    Upstream, Visit, Wire, assert_eventually,
 };
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpStream, UnixListener};
 
 use crate::tls::Stage;
 
@@ -47,6 +51,64 @@ async fn an_upstream_is_verified_and_asked_for_by_its_name() {
     assert_eq!(handshakes[0].server_name.as_deref(), Some("app.internal"));
     assert_eq!(handshakes[0].protocol.as_deref(), Some("http/1.1"));
     assert_eq!(handshakes[0].certificate, None);
+}
+
+/// A Unix socket at this path, behind which is the server at a port.
+fn relay(path: &Path, port: u16) {
+    let listener = UnixListener::bind(path).unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _ = copy_bidirectional(&mut near, &mut far).await;
+            });
+        }
+    });
+}
+
+/// A Unix socket has no name of its own, and is encrypted and verified as any other endpoint, also
+/// by health checks.
+#[tokio::test]
+async fn an_endpoint_on_a_unix_socket_is_encrypted_and_verified() {
+    let (stage, server) = stage();
+    let upstream = Upstream::tls_echo(server).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    relay(&path, upstream.port());
+    let endpoint = format!("unix:{}", path.display());
+    let checked = format!("{VERIFIED}\nhealth = {{ path = \"/health\", interval = \"100ms\" }}");
+    let config = Proxy::to(&endpoint)
+        .upstream(&checked)
+        .also("/wrong", "upstream = \"wrong\"")
+        .also("/unverified", "upstream = \"unverified\"")
+        .beside("wrong", &endpoint)
+        .beside("unverified", &endpoint);
+    let mut config = config.to_string();
+    for (name, tls) in [
+        ("wrong", VERIFIED.replace("app.internal", "other.internal")),
+        ("unverified", "tls = { verify = false }".to_owned()),
+    ] {
+        let table = format!("[upstreams.{name}]");
+        config = config.replace(&table, &format!("{table}\n{tls}"));
+    }
+    let gateway = stage.start(config).await;
+    assert_eventually!(gateway.get("/").await.status == 200);
+    for _ in 0..3 {
+        let response = gateway.send(Request::post("/", "over TLS")).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+    let names = |name| move |it: &Handshake| it.server_name.as_deref() == Some(name);
+    assert!(upstream.handshakes().iter().all(names("app.internal")));
+    assert_eq!(
+        failed(&gateway, "/wrong").await,
+        (
+            502,
+            "tls_certificate_error".to_owned(),
+            "tls_certificate".to_owned()
+        )
+    );
+    assert_eq!(gateway.get("/unverified").await.status, 200);
+    assert!(upstream.handshakes().iter().any(names("localhost")));
 }
 
 /// Without `server_name` the host of the endpoint has to be in the certificate: a name, which

@@ -2,7 +2,6 @@
 
 use janua_upstream::{Address, Connection, Endpoint};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -34,7 +33,7 @@ pub(crate) async fn check(check: &Check, endpoint: &Endpoint) -> Result<(), Unsu
 /// A connection that is ready for a request.
 enum Stream {
     Clear(Connection),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Connection>>),
 }
 
 /// Sends the PROXY header and performs the TLS handshake, as far as the upstream wants them.
@@ -48,15 +47,14 @@ async fn begin(
         let written = connection.write_all(&header).await;
         written.map_err(|error| fault("reset", error.to_string()))?;
     }
-    // As for requests, there is no TLS on a Unix socket.
-    let (stream, tls) = match (connection, &reach.tls) {
-        (Connection::Tcp(stream), Some(tls)) => (stream, tls),
-        (connection, _) => return Ok(Stream::Clear(connection)),
+    let Some(tls) = &reach.tls else {
+        return Ok(Stream::Clear(connection));
     };
     let host = match endpoint.address() {
         Address::Ip(address) => address.ip().to_string(),
         Address::Name { host, .. } | Address::Resolved { host, .. } => host.clone(),
-        Address::Unix(_) => String::new(),
+        // As for requests.
+        Address::Unix(_) => "localhost".to_owned(),
     };
     let name = tls.server_name(&host);
     let name = name.map_err(|error| fault("tls_handshake", error.to_string()))?;
@@ -65,7 +63,7 @@ async fn begin(
         Protocol::Http2 | Protocol::Auto => tls.config(),
     };
     let connector = TlsConnector::from(std::sync::Arc::clone(config));
-    let connected = connector.connect(name, stream).await;
+    let connected = connector.connect(name, connection).await;
     let stream = connected.map_err(|error| of_tls(&error))?;
     Ok(Stream::Tls(Box::new(stream)))
 }

@@ -4,6 +4,7 @@
 //! Calls are made both for clients' requests and for fetches of the cache. The
 //! code here does not distinguish them: all it needs is a [`Caller`].
 
+mod attempt;
 mod connect;
 mod discard;
 mod establish;
@@ -19,33 +20,26 @@ mod search;
 mod shared;
 mod websocket;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, ready};
 
-use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead, ResponseHead, grpc, method};
 
 use crate::affinity::Tie;
 use crate::attempts::Attempts;
-use crate::body::{Receiver as _, Trailers};
 use crate::clean::Hop;
 use crate::client::Peer;
 use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::incoming::{BodyState, Incoming};
-use crate::race::{self, Pace, Progress, Raced};
-use crate::replay::Replay;
+use crate::race;
 use crate::responder::Responder;
 use crate::retries::{Event, Sent};
-use crate::upload::{Upload, UploadState};
 use crate::upstream_http2::Protocol;
-use crate::upstream_stream::StreamError;
 use crate::worker::Worker;
-use head::FinalHead;
+pub(crate) use attempt::attempt_over;
+use attempt::exchange_heads;
 pub(crate) use response::UpstreamResponse;
-use search::{EndpointConnection, FailedAttempt, Search};
+use search::{FailedAttempt, Search};
 
 /// The request to send and the upstream to send it to.
 #[derive(Clone, Copy)]
@@ -82,6 +76,19 @@ pub(crate) async fn call(
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<UpstreamResponse, Failure> {
+    let called = try_in_turn(call, caller, response, attempts).await;
+    // What the client gets in place of the response has its own time.
+    caller.deadline.set_attempt(None);
+    called
+}
+
+/// Makes one attempt after the other, until there is a response.
+async fn try_in_turn(
+    call: &Call<'_>,
+    caller: &mut Caller<'_, '_>,
+    response: &mut ResponseHead,
+    attempts: &mut Attempts,
+) -> Result<UpstreamResponse, Failure> {
     let mut search = Search::new(call.course);
     let mut replay = None;
     // What has taken the place of the upstream while the request waited for it.
@@ -92,7 +99,7 @@ pub(crate) async fn call(
         let call = &call.on(course);
         let may_hold = search.may_hold(course);
         // The time of the attempt before this one is over.
-        caller.deadline.begin_attempt(None);
+        caller.deadline.set_attempt(None);
         let opened = match released.take() {
             Some(open) => Ok(open),
             None => match may_hold.then(|| hold::queue(call)).flatten() {
@@ -121,7 +128,8 @@ pub(crate) async fn call(
         };
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
-        caller.deadline.begin_attempt(call.course.upstream_timeout);
+        open.begin_sending(call.course);
+        caller.deadline.set_attempt(open.ends_at);
         let exchanged = match replay.take() {
             None if hedge::is_for(call, caller) => {
                 let hedged = hedge::exchange(call, caller, &search, &mut open, response, attempts);
@@ -219,154 +227,6 @@ impl<'a> Call<'a> {
             protocol => protocol,
         }
     }
-}
-
-/// Sends the request and receives the head of the response, which may arrive
-/// while the request body is still being sent. Returns the state of that upload
-/// and, after a `101`, the new protocol. `replay` is what was read of the body for an
-/// earlier attempt.
-async fn exchange_heads(
-    call: &Call<'_>,
-    caller: &mut Caller<'_, '_>,
-    open: &mut EndpointConnection,
-    replay: Option<Box<Replay>>,
-    response: &mut ResponseHead,
-    attempts: &mut Attempts,
-) -> Result<Received, Failure> {
-    let forwarding = call.course.forwarding();
-    if let (Some(incoming), Some(responder)) = (&caller.incoming, &mut caller.responder)
-        && call.head.expects_continue
-        && !incoming.length().is_empty()
-        && responder.may_continue()
-    {
-        responder.send_continue(caller.deadline).await?;
-        // The connection was not watched while `100 Continue` was being written.
-        connect::check_idle(call, &open.picked, &open.connection)?;
-        attempts.restart();
-    }
-    let length = caller
-        .incoming
-        .as_ref()
-        .map_or_else(Default::default, |incoming| incoming.length());
-    let trailers = caller
-        .incoming
-        .as_ref()
-        .map_or(&Trailers::Drop, |incoming| incoming.trailers());
-    let connection = &mut open.connection;
-    let endpoint = forwarding.stats.host(open.picked.index);
-    if let Some(stream) = connection.stream() {
-        let mut request = message::request(call, endpoint, trailers)?;
-        let opens_websocket = websocket::is_asked_for(call);
-        if opens_websocket {
-            websocket::translate(&mut request, stream)?;
-        }
-        let ends = length.is_empty() && !opens_websocket;
-        let sent = stream.send_head(request, ends);
-        sent.map_err(StreamError::failure)?;
-        connection.outgoing.begin(false);
-    } else {
-        let out = connection.outgoing.writer.pending();
-        request_head::write(call, endpoint, length, trailers, out);
-        connection
-            .outgoing
-            .begin(length == janua_http::Length::Open);
-    }
-    if let Some(replay) = &replay {
-        // An empty chunk would end the body.
-        if !replay.body.is_empty() {
-            connection.outgoing.push(&replay.body);
-        }
-        if let Some(trailers) = &replay.end {
-            connection.outgoing.end(trailers);
-        }
-    }
-    let retries = call.course.retries();
-    if !length.is_empty() {
-        let is_idempotent = method::is_idempotent(&call.head.method);
-        // A stream may also not be processed, after which each request is sent again.
-        if connection.stream().is_some() || retries.on.keep_body(is_idempotent) {
-            connection.keep_request(retries.body, replay);
-        }
-    }
-    let whole = forwarding.response_head_timeout;
-    let limit = retries.try_timeout.map_or(whole, |limit| limit.min(whole));
-    let sending = attempts.sending();
-    let begin = match retries.try_timeout.is_some() && length.is_empty() {
-        true => open.begin,
-        false => sending,
-    };
-    caller.deadline.set_from(begin, limit);
-    let mut state = UploadState::Sending;
-    let mut upload = Upload::new(
-        caller.incoming.as_deref_mut(),
-        &mut connection.outgoing,
-        &mut state,
-    );
-    let pace = Pace::until_head(limit);
-    let progress = Progress::default();
-    let incoming = &mut connection.incoming;
-    let mut head = FinalHead::default();
-    let raced = {
-        let receiving = poll_fn(|context| {
-            if pace.awaits_head.get() {
-                let responder = caller.responder.as_deref_mut();
-                let polled = head.poll(context, call, incoming, response, responder);
-                progress.set(incoming.reader.received());
-                ready!(polled)?;
-                pace.awaits_head.set(false);
-                pace.patience.set(call.course.idle_timeout);
-            }
-            // An upstream may send `101` before it has the whole request, but the new
-            // protocol begins only after the request body (RFC 9110 §7.8). `race` polls
-            // the upload before it polls this future again.
-            if response.status == 101 && !pace.is_uploaded.get() {
-                return Poll::Pending;
-            }
-            Poll::Ready(Ok(()))
-        });
-        let mut receiving = pin!(receiving);
-        let mut waited_at = None;
-        loop {
-            let main = receiving.as_mut();
-            let raced = race::race(caller.deadline, &pace, &mut upload, &progress, main).await;
-            // The limit of an attempt is the upstream's. A client may pause for longer.
-            let awaits_client = !upload.is_done() && !upload.is_stalled();
-            let moved = upload.progress();
-            if matches!(raced, Raced::Elapsed { capped: false })
-                && awaits_client
-                && limit < whole
-                && !caller.deadline.ends_attempt()
-                && waited_at != Some(moved)
-            {
-                waited_at = Some(moved);
-                caller.deadline.set(whole.saturating_sub(limit));
-                continue;
-            }
-            break raced;
-        }
-    };
-    let is_uploading = !upload.is_done() && !upload.is_stalled();
-    match raced {
-        Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
-        Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => Err(failure),
-        Raced::Elapsed { capped: true } => Err(Kind::WholeTimeout.into()),
-        Raced::Elapsed { .. } if caller.deadline.ends_attempt() => Err(attempt_over()),
-        Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
-            Kind::RequestTimeout,
-            "no progress with the request body",
-        )),
-        Raced::Elapsed { .. } => Err(Kind::ResponseTimeout.into()),
-    }
-}
-
-/// What is known once the head of a response was received: how much of the request has been sent,
-/// and, after a `101`, the new protocol.
-type Received = (UploadState, Option<Vec<u8>>);
-
-/// The failure of an attempt that has taken too long.
-pub(crate) fn attempt_over() -> Failure {
-    let words = "the attempt took longer than `upstream_timeout`";
-    Failure::with(Kind::ResponseTimeout, words)
 }
 
 #[cfg(test)]

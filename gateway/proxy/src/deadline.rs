@@ -65,10 +65,20 @@ impl Deadline {
         self.attempt = None;
     }
 
-    /// Begins an attempt at an endpoint, which may take this long, for targets that are set from
-    /// now on.
-    pub(crate) fn begin_attempt(&mut self, timeout: Option<Duration>) {
-        self.attempt = timeout.map(|timeout| Instant::now() + timeout);
+    /// Sets or removes the end of the present attempt at an endpoint, for targets that are set
+    /// from now on.
+    pub(crate) fn set_attempt(&mut self, end: Option<Instant>) {
+        self.attempt = end;
+    }
+
+    /// Moves the target to `patience` from now if it is later; true if it was.
+    pub(crate) fn shorten(&mut self, patience: Duration) -> bool {
+        let now = Instant::now();
+        let is_later = now + patience < self.target;
+        if is_later {
+            self.set_from(now, patience);
+        }
+        is_later
     }
 
     /// True if the target is the end of the attempt, and the cap is later.
@@ -168,12 +178,24 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn it_can_be_shortened_and_not_extended() {
+        let begin = Instant::now();
+        let mut deadline = Deadline::new(Duration::from_secs(75));
+        deadline.set(Duration::from_secs(10));
+        assert!(!deadline.shorten(Duration::from_secs(20)));
+        assert!(!deadline.shorten(Duration::from_secs(10)));
+        assert!(deadline.shorten(Duration::from_secs(5)));
+        assert!(deadline.guard(std::future::pending::<()>()).await.is_err());
+        assert_eq!(begin.elapsed().as_secs(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_attempt_ends_before_the_cap_and_after_it_there_may_be_another() {
         let begin = Instant::now();
         let mut deadline = Deadline::new(Duration::from_secs(75));
         deadline.set_cap(Some(begin + Duration::from_secs(5)));
         for (passed, ends_attempt) in [(2, true), (4, true), (5, false)] {
-            deadline.begin_attempt(Some(Duration::from_secs(2)));
+            deadline.set_attempt(Some(Instant::now() + Duration::from_secs(2)));
             deadline.set(Duration::from_secs(60));
             assert!(deadline.guard(std::future::pending::<()>()).await.is_err());
             assert_eq!(begin.elapsed().as_secs(), passed);

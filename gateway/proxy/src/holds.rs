@@ -163,9 +163,12 @@ impl Place {
         self.queue.failure.borrow().clone()
     }
 
-    /// The request has found no endpoint, for this reason, and waits on where it was.
-    pub(crate) fn stay(&self, failure: Failure) {
-        *self.queue.failure.borrow_mut() = failure;
+    /// The request has found no endpoint, and waits on where it was. If there is a reason, it is
+    /// that of all who wait.
+    pub(crate) fn stay(&self, failure: Option<Failure>) {
+        if let Some(failure) = failure {
+            *self.queue.failure.borrow_mut() = failure;
+        }
         let mut waiting = self.queue.waiting.borrow_mut();
         if let Some(waiting) = waiting.get_mut(&self.number) {
             waiting.is_released = false;
@@ -245,7 +248,7 @@ mod tests {
         places.remove(1).leave();
         assert_eq!(turns(&places), [follow, follow, follow, lead, None]);
         // One has found that there is none, and is the first again.
-        places[0].stay(Kind::ConnectTimeout.into());
+        places[0].stay(Some(Kind::ConnectTimeout.into()));
         assert_eq!(turns(&places), [lead, follow, follow, None, None]);
         assert_eq!(places[4].failure().kind, Kind::ConnectTimeout);
         places.clear();

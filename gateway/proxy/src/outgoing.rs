@@ -20,6 +20,8 @@ pub(crate) struct Outgoing {
     encoder: Option<Box<Encoder>>,
     /// Measures how fast the peer reads.
     meter: Meter,
+    /// Writing the body had to wait for the peer.
+    has_waited: bool,
     /// What was read of the body, if it may have to be sent again.
     kept: Option<Box<Kept>>,
     /// Why the connection takes no more, although what was read for it is kept.
@@ -34,6 +36,7 @@ impl Outgoing {
             is_chunked: false,
             encoder: None,
             meter: Meter::new(None),
+            has_waited: false,
             kept: None,
             broken: None,
         }
@@ -47,13 +50,20 @@ impl Outgoing {
     /// Records whether writing waits for the peer from now on. True if the peer reads more
     /// slowly than the minimum rate.
     pub(crate) fn is_read_too_slowly(&mut self, awaits_peer: bool) -> bool {
+        self.has_waited |= awaits_peer;
         self.meter.is_too_slow(self.writer.sent(), awaits_peer)
+    }
+
+    /// Whether writing the body has ever waited for the peer, as far as that was recorded.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.has_waited
     }
 
     /// Begins a body after the pending head, in the chunked coding or without.
     pub(crate) fn begin(&mut self, is_chunked: bool) {
         self.is_chunked = is_chunked;
         self.encoder = None;
+        self.has_waited = false;
         self.kept = None;
         self.broken = None;
     }

@@ -45,6 +45,9 @@ pub(crate) enum Raced<T> {
     UploadFailed(Failure),
     /// The deadline passed; `capped` if that was the timeout of the whole request.
     Elapsed { capped: bool },
+    /// The same, but only because the client has closed its sending side: the upstream may have
+    /// taken longer.
+    HalfClosed,
 }
 
 /// The time limits of a race, and what it currently waits for.
@@ -93,6 +96,7 @@ pub(crate) async fn race<T>(
 ) -> Raced<T> {
     let mut main = std::pin::pin!(main);
     let mut is_first = true;
+    let mut is_shortened = false;
     let mut moved = upload.progress() + progress.get();
     poll_fn(|context| {
         let was_open = !upload.is_half_closed();
@@ -111,17 +115,30 @@ pub(crate) async fn race<T>(
         let is_fixed = was_fixed && pace.awaits_head.get();
         let before = std::mem::replace(&mut moved, upload.progress() + progress.get());
         let has_moved = moved != before && !is_fixed;
-        if upload.is_half_closed() && (was_open || has_moved) {
-            deadline.set(HALF_CLOSED_PATIENCE.min(pace.patience.get()));
-        } else if has_moved && !is_first {
+        if has_moved && !is_first {
             deadline.set(pace.patience.get());
+            is_shortened = false;
+        }
+        if upload.is_half_closed() && (was_open || has_moved) {
+            is_shortened |= deadline.shorten(HALF_CLOSED_PATIENCE);
         }
         is_first = false;
-        deadline.poll(context).map(|_| Raced::Elapsed {
-            capped: deadline.is_capped(),
+        deadline.poll(context).map(|_| match is_shortened {
+            true => Raced::HalfClosed,
+            false => Raced::Elapsed {
+                capped: deadline.is_capped(),
+            },
         })
     })
     .await
+}
+
+/// The failure of an exchange whose client has closed its sending side, and waits no longer.
+pub(crate) fn left() -> Failure {
+    Failure::with(
+        Kind::ClientGone,
+        "the client closed its sending side, and no response came in time",
+    )
 }
 
 /// Waits for another task, which has time limits of its own, and watches the
@@ -150,10 +167,7 @@ pub(crate) async fn watched<T>(
         Poll::Ready(Err(if deadline.is_capped() {
             Kind::WholeTimeout.into()
         } else {
-            Failure::with(
-                Kind::ClientGone,
-                "the client closed its sending side, and no response came in time",
-            )
+            left()
         }))
     })
     .await

@@ -166,7 +166,7 @@ pub(crate) enum CopyOutcome {
     TooLarge,
     /// There is none: too many others were in progress.
     Dropped,
-    /// There is none: the client did not send its whole body in time.
+    /// There is none: the whole body was not read from the client, or not in time.
     Aborted,
 }
 

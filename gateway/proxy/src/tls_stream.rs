@@ -6,13 +6,16 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use janua_upstream::Connection;
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, ConnectionCommon};
+use tokio_rustls::{client, server};
 
 use crate::file_part;
 use crate::idle::Idle;
@@ -21,13 +24,39 @@ use crate::idle::Idle;
 const FILE_READ: usize = 64 * 1024;
 
 /// A TLS connection after its handshake.
-pub(crate) struct TlsStream(RefCell<tokio_rustls::TlsStream<TcpStream>>);
+pub(crate) struct TlsStream(RefCell<Side>);
+
+/// The side that the gateway is.
+enum Side {
+    /// The server of its clients.
+    Server(server::TlsStream<TcpStream>),
+    /// The client of an upstream, which may have a Unix socket.
+    Client(client::TlsStream<Connection>),
+}
+
+impl From<server::TlsStream<TcpStream>> for TlsStream {
+    fn from(stream: server::TlsStream<TcpStream>) -> Self {
+        Self(RefCell::new(Side::Server(stream)))
+    }
+}
+
+impl From<client::TlsStream<Connection>> for TlsStream {
+    fn from(stream: client::TlsStream<Connection>) -> Self {
+        Self(RefCell::new(Side::Client(stream)))
+    }
+}
+
+/// Does the same on either side.
+macro_rules! each {
+    ($side:expr, $stream:ident => $call:expr) => {
+        match $side {
+            Side::Server($stream) => $call,
+            Side::Client($stream) => $call,
+        }
+    };
+}
 
 impl TlsStream {
-    pub(crate) fn new(stream: tokio_rustls::TlsStream<TcpStream>) -> Self {
-        Self(RefCell::new(stream))
-    }
-
     /// Reads some bytes; 0 means that the peer has closed its sending side, and said so: a
     /// connection that ends without `close_notify` is an error, because anybody on the path
     /// can end it (RFC 8446 §6.1).
@@ -36,45 +65,26 @@ impl TlsStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_read(context, buffer)
+        each!(&mut *self.0.borrow_mut(), stream => Pin::new(stream).poll_read(context, buffer))
     }
 
     /// Ready once there are bytes to read, or the peer has closed. What the peer sends for TLS
     /// itself (tickets, new keys) is processed here, and is nothing to read.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut stream = self.0.borrow_mut();
-        loop {
-            let (socket, state) = stream.get_ref();
-            if !state.wants_read() {
-                return Poll::Ready(());
-            }
-            // After an error, the read that follows fails.
-            if ready!(socket.poll_read_ready(context)).is_err() {
-                return Poll::Ready(());
-            }
-            match decrypt(&mut stream, |socket, buffer| socket.try_read(buffer)) {
-                Ok(Arrived::Nothing) => {}
-                Ok(Arrived::Bytes | Arrived::End) | Err(_) => return Poll::Ready(()),
-            }
-        }
+        each!(&mut *self.0.borrow_mut(), stream => {
+            let (socket, connection) = stream.get_mut();
+            poll_readable(context, socket, connection)
+        })
     }
 
     /// What the peer of an idle connection has done. Like [`crate::idle::peek`], this asks the socket
     /// itself. What the peer has sent for TLS itself is no reason to give up a connection:
     /// tickets may follow a handshake or a response at any time.
     pub(crate) fn idle_state(&self) -> Idle {
-        let mut stream = self.0.borrow_mut();
-        let arrived = decrypt(&mut stream, |socket, buffer| {
-            Ok(recv(socket, buffer, RecvFlags::DONTWAIT)?.0)
-        });
-        match arrived {
-            Ok(Arrived::Nothing) => Idle::Quiet,
-            Ok(Arrived::End) | Err(_) => Idle::Closed,
-            Ok(Arrived::Bytes) => match &mut *stream {
-                tokio_rustls::TlsStream::Client(stream) => front(stream.get_mut().1.reader()),
-                tokio_rustls::TlsStream::Server(stream) => front(stream.get_mut().1.reader()),
-            },
-        }
+        each!(&mut *self.0.borrow_mut(), stream => {
+            let (socket, connection) = stream.get_mut();
+            idle_state(socket, connection)
+        })
     }
 
     /// Encrypts and sends some of the bytes, the second slice after the first. Encrypted bytes
@@ -85,9 +95,10 @@ impl TlsStream {
         first: &[u8],
         second: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = self.0.borrow_mut();
         let slices = [IoSlice::new(first), IoSlice::new(second)];
-        Pin::new(&mut *stream).poll_write_vectored(context, &slices)
+        each!(&mut *self.0.borrow_mut(), stream => {
+            Pin::new(stream).poll_write_vectored(context, &slices)
+        })
     }
 
     /// Encrypts and sends some bytes of a file, at most `count` from `offset` on; 0 at its end.
@@ -105,22 +116,30 @@ impl TlsStream {
 
     /// True if encrypted bytes are not sent yet.
     pub(crate) fn holds_bytes(&self) -> bool {
-        self.0.borrow().get_ref().1.wants_write()
+        each!(&*self.0.borrow(), stream => stream.get_ref().1.wants_write())
     }
 
     /// Sends all encrypted bytes.
     pub(crate) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_flush(context)
+        each!(&mut *self.0.borrow_mut(), stream => Pin::new(stream).poll_flush(context))
     }
 
     /// Sends `close_notify`, and closes the sending side.
     pub(crate) fn poll_shutdown(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(context)
+        each!(&mut *self.0.borrow_mut(), stream => Pin::new(stream).poll_shutdown(context))
     }
 
-    /// Makes the connection end with a reset when it is dropped.
+    /// Makes the connection end with a reset when it is dropped. Unix sockets have none.
     pub(crate) fn reset(&self) {
-        let _ = self.0.borrow().get_ref().0.set_zero_linger();
+        let side = self.0.borrow();
+        let stream = match &*side {
+            Side::Server(stream) => stream.get_ref().0,
+            Side::Client(stream) => match stream.get_ref().0 {
+                Connection::Tcp(stream) => stream,
+                Connection::Unix(_) => return,
+            },
+        };
+        let _ = stream.set_zero_linger();
     }
 }
 
@@ -134,30 +153,70 @@ enum Arrived {
     End,
 }
 
-/// Reads with `read`, which does not wait, and decrypts, until there is something for the
-/// reader, or nothing more has arrived.
-fn decrypt(
-    stream: &mut tokio_rustls::TlsStream<TcpStream>,
-    read: impl FnMut(&TcpStream, &mut [u8]) -> io::Result<usize>,
-) -> io::Result<Arrived> {
-    match stream {
-        tokio_rustls::TlsStream::Client(stream) => {
-            let (socket, connection) = stream.get_mut();
-            decrypt_from(socket, connection, read)
+/// The socket below, as far as it is read past the library.
+trait Socket: AsFd {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+impl Socket for TcpStream {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer)
+    }
+}
+
+impl Socket for Connection {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer)
+    }
+}
+
+fn poll_readable<T>(
+    context: &mut Context<'_>,
+    socket: &impl Socket,
+    connection: &mut ConnectionCommon<T>,
+) -> Poll<()> {
+    loop {
+        if !connection.wants_read() {
+            return Poll::Ready(());
         }
-        tokio_rustls::TlsStream::Server(stream) => {
-            let (socket, connection) = stream.get_mut();
-            decrypt_from(socket, connection, read)
+        // After an error, the read that follows fails.
+        if ready!(socket.poll_read_ready(context)).is_err() {
+            return Poll::Ready(());
+        }
+        match decrypt(connection, |buffer| socket.try_read(buffer)) {
+            Ok(Arrived::Nothing) => {}
+            Ok(Arrived::Bytes | Arrived::End) | Err(_) => return Poll::Ready(()),
         }
     }
 }
 
-fn decrypt_from<T>(
-    socket: &TcpStream,
+fn idle_state<T>(socket: &impl Socket, connection: &mut ConnectionCommon<T>) -> Idle {
+    let arrived = decrypt(connection, |buffer| {
+        Ok(recv(socket, buffer, RecvFlags::DONTWAIT)?.0)
+    });
+    match arrived {
+        Ok(Arrived::Nothing) => Idle::Quiet,
+        Ok(Arrived::End) | Err(_) => Idle::Closed,
+        Ok(Arrived::Bytes) => front(connection.reader()),
+    }
+}
+
+/// Reads with `read`, which does not wait, and decrypts, until there is something for the
+/// reader, or nothing more has arrived.
+fn decrypt<T>(
     connection: &mut ConnectionCommon<T>,
-    read: impl FnMut(&TcpStream, &mut [u8]) -> io::Result<usize>,
+    read: impl FnMut(&mut [u8]) -> io::Result<usize>,
 ) -> io::Result<Arrived> {
-    let mut reading = Reading { socket, read };
+    let mut reading = Reading(read);
     while connection.wants_read() {
         match connection.read_tls(&mut reading) {
             Ok(0) => return Ok(Arrived::End),
@@ -177,14 +236,11 @@ fn decrypt_from<T>(
 }
 
 /// A socket that is read without waiting.
-struct Reading<'a, F> {
-    socket: &'a TcpStream,
-    read: F,
-}
+struct Reading<F>(F);
 
-impl<F: FnMut(&TcpStream, &mut [u8]) -> io::Result<usize>> io::Read for Reading<'_, F> {
+impl<F: FnMut(&mut [u8]) -> io::Result<usize>> io::Read for Reading<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (self.read)(self.socket, buffer)
+        (self.0)(buffer)
     }
 }
 

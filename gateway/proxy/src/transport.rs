@@ -1,5 +1,5 @@
-//! The byte streams of connections, split into two halves: TCP, TLS over TCP, Unix sockets, and
-//! the streams of HTTP/2, of which there are those of clients and those of upstreams.
+//! The byte streams of connections, split into two halves: TCP, Unix sockets, TLS over
+//! either, and the streams of HTTP/2, of which there are those of clients and those of upstreams.
 
 use std::fs::File;
 use std::io;
@@ -49,8 +49,8 @@ pub(crate) fn from_tcp(stream: TcpStream) -> (ReadHalf, WriteHalf) {
 }
 
 /// Splits a TLS connection.
-pub(crate) fn from_tls(stream: tokio_rustls::TlsStream<TcpStream>) -> (ReadHalf, WriteHalf) {
-    let stream = Rc::new(TlsStream::new(stream));
+pub(crate) fn from_tls(stream: TlsStream) -> (ReadHalf, WriteHalf) {
+    let stream = Rc::new(stream);
     (ReadHalf::Tls(Rc::clone(&stream)), WriteHalf::Tls(stream))
 }
 

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use janua_http::Failure;
 use janua_http::failure::Kind;
 use janua_tls::{Certificate, Client};
-use janua_upstream::Address;
-use tokio::net::TcpStream;
+use janua_upstream::{Address, Connection};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
@@ -48,20 +47,22 @@ impl UpstreamTls {
     }
 
     /// Performs the handshake. The certificate must have the configured name, or that of the
-    /// endpoint. For HTTP/1.1 no other protocol is offered.
+    /// endpoint; a Unix socket has none, and only certificates that are not verified do without.
+    /// For HTTP/1.1 no other protocol is offered.
     ///
     /// # Errors
     /// The handshake fails, or the certificate is not accepted.
     pub(crate) async fn connect(
         &self,
-        stream: TcpStream,
+        connection: Connection,
         endpoint: &Address,
         protocol: Protocol,
-    ) -> Result<TlsStream<TcpStream>, Failure> {
+    ) -> Result<TlsStream<Connection>, Failure> {
         let host = match endpoint {
             Address::Ip(address) => address.ip().to_string(),
             Address::Name { host, .. } | Address::Resolved { host, .. } => host.clone(),
-            Address::Unix(_) => String::new(),
+            // As in `Host`.
+            Address::Unix(_) => "localhost".to_owned(),
         };
         let name = self.0.server_name(&host);
         let name = name.map_err(|error| Failure::with(Kind::TlsHandshake, error.to_string()))?;
@@ -70,7 +71,7 @@ impl UpstreamTls {
             Protocol::Http2 | Protocol::Auto => self.0.config(),
         };
         let connector = TlsConnector::from(Arc::clone(config));
-        let connected = connector.connect(name, stream).await;
+        let connected = connector.connect(name, connection).await;
         connected.map_err(|error| failure(&error))
     }
 }

@@ -9,7 +9,6 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 use janua_upstream::{ConnectError, Connection, Endpoint};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
@@ -104,29 +103,22 @@ async fn begin_stream(
             client.and_then(|client| client.ends()),
             client.and_then(|client| client.tls.as_ref()),
         );
-        let written = match &mut connection {
-            Connection::Tcp(stream) => stream.write_all(&header).await,
-            Connection::Unix(stream) => stream.write_all(&header).await,
-        };
+        let written = connection.write_all(&header).await;
         let lost =
             |error: std::io::Error| Failure::with(Kind::ConnectionReset, error.kind().to_string());
         written.map_err(lost)?;
     }
-    match (connection, &forwarding.tls) {
-        (Connection::Tcp(stream), Some(tls)) => {
-            let connecting = tls.connect(stream, endpoint.address(), protocol);
-            match timeout_at(deadline, connecting).await {
-                Ok(connected) => encrypted(protocol, connected?),
-                Err(_) => Err(Failure::with(
-                    Kind::ConnectTimeout,
-                    "the TLS handshake was not complete in time",
-                )),
-            }
-        }
-        (connection, _) => {
-            let halves = transport::from_upstream(connection);
-            Ok(in_cleartext(protocol, halves))
-        }
+    let Some(tls) = &forwarding.tls else {
+        let halves = transport::from_upstream(connection);
+        return Ok(in_cleartext(protocol, halves));
+    };
+    let connecting = tls.connect(connection, endpoint.address(), protocol);
+    match timeout_at(deadline, connecting).await {
+        Ok(connected) => encrypted(protocol, connected?),
+        Err(_) => Err(Failure::with(
+            Kind::ConnectTimeout,
+            "the TLS handshake was not complete in time",
+        )),
     }
 }
 
@@ -137,7 +129,7 @@ fn in_cleartext(protocol: Protocol, (read, write): (ReadHalf, WriteHalf)) -> Est
     }
 }
 
-fn encrypted(protocol: Protocol, stream: TlsStream<TcpStream>) -> Result<Established, Failure> {
+fn encrypted(protocol: Protocol, stream: TlsStream<Connection>) -> Result<Established, Failure> {
     let selects_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let (read, write) = transport::from_tls(stream.into());
     match protocol {

@@ -14,8 +14,9 @@ use janua_http::{Failure, Fault, ResponseHead};
 use janua_upstream::{Picked, Place};
 use tokio::time::timeout;
 
+use super::attempt::{Received, exchange_heads};
 use super::search::{EndpointConnection, Search, place_for_repeat};
-use super::{Call, Caller, Received, connect, exchange_heads};
+use super::{Call, Caller, connect};
 use crate::attempts::Attempts;
 use crate::deadline::Deadline;
 use crate::race;
@@ -28,6 +29,8 @@ pub(super) fn is_for(call: &Call<'_>, caller: &Caller<'_, '_>) -> bool {
         && matches!(&*call.head.method, b"GET" | b"HEAD" | b"OPTIONS")
         && incoming.is_none_or(|incoming| incoming.length().is_empty())
         && call.hop.upgrade.is_none()
+        // Only its endpoint knows the session.
+        && call.tie.affinity.session.is_none()
 }
 
 /// The second attempt.
@@ -117,6 +120,9 @@ async fn race(
             return first.await;
         };
         let Some(place) = place_for_repeat(call, second_attempts) else {
+            picked
+                .in_flight
+                .forget(call.worker.clock.now().monotonic_ms);
             return first.await;
         };
         let sending = send(call, picked, place, second_response, second_attempts);
@@ -149,6 +155,8 @@ async fn race(
                     let incoming = caller.incoming.as_deref_mut();
                     let patience = call.course.forwarding().response_head_timeout;
                     let deadline = &mut *caller.deadline;
+                    // That of the first attempt, which may have passed.
+                    deadline.set_attempt(None);
                     race::watched_for(incoming, deadline, patience, &mut None, other).await
                 }
             };
@@ -175,6 +183,7 @@ async fn race(
             stats.count_hedge(shard, "won");
             // The first connection is dropped, which gives the attempt up.
             *open = connection;
+            caller.deadline.set_attempt(open.ends_at);
             drop(running);
             *response = second.response;
             attempts.merge(second.attempts, true);
@@ -207,10 +216,13 @@ async fn send(
     let mut open = search
         .open(call, picked, false, now, None, attempts)
         .await?;
+    let mut deadline = Deadline::new(call.course.forwarding().response_head_timeout);
+    open.begin_sending(call.course);
+    deadline.set_attempt(open.ends_at);
     let mut caller = Caller {
         incoming: None,
         responder: None,
-        deadline: &mut Deadline::new(call.course.forwarding().response_head_timeout),
+        deadline: &mut deadline,
     };
     let received = exchange_heads(call, &mut caller, &mut open, None, response, attempts).await;
     match received {

@@ -59,6 +59,21 @@ pub(super) async fn wait(
     failure: Failure,
 ) -> Result<Released, Failure> {
     let begin = Instant::now();
+    let until = *search
+        .hold_until
+        .get_or_insert_with(|| begin + call.course.retries().hold);
+    if queue(call).is_none() {
+        // Fewer attempts may be allowed than there are endpoints. Whoever waits has others stand
+        // behind, and so there must be nobody who can be reached.
+        let rest = until.saturating_duration_since(begin);
+        let incoming = caller.incoming.as_deref_mut();
+        let (deadline, untried) = (&mut *caller.deadline, search.any_connection(call, attempts));
+        match race::watched_for(incoming, deadline, rest, &mut None, untried).await? {
+            Some(Ok(open)) => return Ok((open, None)),
+            Some(Err(_)) => {}
+            None => attempts.retract(),
+        }
+    }
     let stats = &call.course.forwarding().stats;
     let shard = call.worker.index;
     let upstream = &call.course.forwarding().upstream;
@@ -67,9 +82,6 @@ pub(super) async fn wait(
         let words = "and too many requests wait for an endpoint already";
         return Err(Failure::with(failure.kind, words));
     };
-    let until = *search
-        .hold_until
-        .get_or_insert_with(|| begin + call.course.retries().hold);
     let released = in_queue(call, caller, search, attempts, place, until).await;
     let waited = begin.elapsed();
     attempts.held(waited);
@@ -132,7 +144,8 @@ async fn in_queue(
                 place.leave();
                 return Ok((open, renewed));
             }
-            Some(Err(failure)) => place.stay(failure),
+            // Another failure is about this moment, and not about why requests wait.
+            Some(Err(failure)) => place.stay(is_for(&failure).then_some(failure)),
             None => {
                 attempts.retract();
                 return Err(expired(call, &place));

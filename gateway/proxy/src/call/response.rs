@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use janua_http::{Failure, ResponseHead};
 use janua_upstream::Picked;
+use tokio::time::Instant;
 
 use super::search::EndpointConnection;
 use super::{Call, connect};
@@ -24,6 +25,8 @@ pub(crate) struct UpstreamResponse {
     pub(crate) upload: UploadState,
     /// The longest time between two reads or writes.
     pub(crate) idle_timeout: Duration,
+    /// When all of it has to be there; none for no limit.
+    pub(crate) ends_at: Option<Instant>,
     /// The protocol that a `101` switches the connection to.
     pub(crate) protocol: Option<Vec<u8>>,
     upstream: Rc<LocalUpstream>,
@@ -46,6 +49,7 @@ impl UpstreamResponse {
             connection: open.connection,
             upload,
             idle_timeout: course.idle_timeout,
+            ends_at: open.ends_at,
             protocol,
             upstream: Rc::clone(&course.upstream),
             picked: open.picked,

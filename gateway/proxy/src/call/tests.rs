@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use janua_http::failure::Kind;
 use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::testing::{Calling, Kit, Listening, Peer, listen, settle};
+use crate::upload::UploadState;
 
 const GET: &str = "GET /path?q HTTP/1.1\r\nHost: site.example\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: site.example\r\nContent-Length: 4\r\n\r\n";
@@ -253,6 +255,83 @@ async fn a_head_has_its_time_from_when_the_request_was_sent() {
     let (called, _upstream) = tokio::join!(calling.run(), script);
     assert_eq!(called.err().unwrap().kind, Kind::ResponseTimeout);
     assert_eq!(begin.elapsed(), Duration::from_secs(60 + 20));
+}
+
+fn failures(kit: &Kit) -> u64 {
+    let upstream = kit.upstream();
+    let counters = upstream.forwarding.upstream.members()[0]
+        .endpoint
+        .counters();
+    counters.failures
+}
+
+/// Otherwise anybody could have an endpoint ejected.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_slowly_is_not_the_endpoints_fault() {
+    // In tenths of a second, when the last byte of the body is sent.
+    for (last, expected) in [
+        (None, (Kind::WholeTimeout, 0)),
+        (Some(29), (Kind::WholeTimeout, 0)),
+        (Some(2), (Kind::ResponseTimeout, 1)),
+    ] {
+        let kit = Kit::new("endpoints = \"10.0.0.1:1\"", "upstream_timeout = \"3s\"");
+        let endpoint = listen("10.0.0.1:1");
+        let (mut calling, mut client) = Calling::new(&kit, POST);
+        let begin = Instant::now();
+        let script = async {
+            let upstream = endpoint.accept().await;
+            client.send("bod").await;
+            if let Some(last) = last {
+                sleep(Duration::from_millis(last * 100)).await;
+                client.send("y").await;
+            }
+            sleep(Duration::from_secs(10)).await;
+            drop(upstream);
+        };
+        let running = async {
+            let called = calling.run().await;
+            (called.err().unwrap().kind, begin.elapsed())
+        };
+        let ((kind, took), ()) = tokio::join!(running, script);
+        assert_eq!(took, Duration::from_secs(3));
+        assert_eq!((kind, failures(&kit)), expected, "{last:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closed_its_side_is_not_the_endpoints_fault() {
+    let kit = Kit::new(
+        "endpoints = \"10.0.0.1:1\"",
+        "retries = { more = 1, on = [\"timeout\"] }",
+    );
+    let endpoint = listen("10.0.0.1:1");
+    let (mut calling, mut client) = Calling::new(&kit, GET);
+    client.close();
+    let begin = Instant::now();
+    let failure = calling.run().await.err().unwrap();
+    assert_eq!(failure.kind, Kind::ClientGone);
+    assert_eq!(begin.elapsed(), Duration::from_secs(10));
+    drop(endpoint.accept().await);
+    assert!(!endpoint.has_come(), "it is not asked again");
+    assert_eq!(failures(&kit), 0);
+}
+
+/// The time of an attempt is over, and that of what is sent in its place begins.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_leaves_no_limit_behind() {
+    let kit = Kit::new("endpoints = \"10.0.0.1:1\"", "upstream_timeout = \"3s\"");
+    let _endpoint = listen("10.0.0.1:1");
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    assert_eq!(
+        calling.run().await.err().unwrap().kind,
+        Kind::ResponseTimeout
+    );
+    let begin = Instant::now();
+    let deadline = &mut calling.session.deadline;
+    deadline.set(Duration::from_secs(7));
+    let waited = deadline.guard(std::future::pending::<()>()).await;
+    assert!(waited.is_err());
+    assert_eq!(begin.elapsed(), Duration::from_secs(7));
 }
 
 #[tokio::test(start_paused = true)]

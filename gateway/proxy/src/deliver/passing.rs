@@ -68,6 +68,8 @@ pub(super) async fn deliver(
     outgoing.encode(encoder);
     let is_coded = coder.is_some();
     let pace = Pace::of_body(response.idle_timeout);
+    // It may be the response of a fetch, which had a deadline of its own.
+    deadline.set_attempt(response.ends_at);
     deadline.set(response.idle_timeout);
     let progress = Progress::default();
     let bytes_out = &mut exchange.record.bytes_out;
@@ -113,9 +115,10 @@ pub(super) async fn deliver(
             return Ok(if is_reusable { fate } else { Fate::Close });
         }
         Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => failure,
+        Raced::HalfClosed => race::left(),
         Raced::Elapsed { capped: true } => Kind::WholeTimeout.into(),
-        Raced::Elapsed { .. } if deadline.ends_attempt() => attempt_over(),
-        Raced::Elapsed { .. } if outgoing.writer.backlog() > 0 => {
+        Raced::Elapsed { .. } if deadline.ends_attempt() => attempt_over(outgoing.has_waited()),
+        Raced::Elapsed { .. } if outgoing.writer.is_blocked() => {
             Failure::with(Kind::ClientGone, "stopped reading the response")
         }
         Raced::Elapsed { .. } => {

@@ -288,6 +288,7 @@ async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> bool {
     let patience = called.idle_timeout;
     let incoming = &mut called.connection.incoming;
     let mut deadline = Deadline::new(patience);
+    deadline.set_attempt(called.ends_at);
     let progress = Progress::default();
     let taking = std::future::poll_fn(|context| {
         let turn = Turn::begin(&incoming.reader);

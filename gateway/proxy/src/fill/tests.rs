@@ -346,3 +346,33 @@ async fn a_body_that_breaks_off_is_not_stored() {
     })
     .await;
 }
+
+/// The time limit of an attempt is one of the whole response, whether it is stored or not.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_takes_too_long_is_cut() {
+    run(async {
+        let private = FRESH.replace("max-age=600", "private");
+        for response in [FRESH, &*private] {
+            let kit = Kit::new(
+                "endpoints = \"10.0.0.1:1\"",
+                "cache = true\nupstream_timeout = \"3s\"",
+            );
+            let endpoint = listen("10.0.0.1:1");
+            let (mut client, served) = kit.client();
+            client.send(GET).await;
+            let begin = Instant::now();
+            let mut upstream = answer(&endpoint, response).await;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            upstream.send("bo").await;
+            client.head().await;
+            client.expect("bo").await;
+            assert_eq!(upstream.rest().await, "");
+            client.until_reset().await;
+            assert_eq!(begin.elapsed(), Duration::from_secs(3), "{response}");
+            assert_eq!(served.await.unwrap(), Fate::Abort);
+            settle().await;
+            assert_eq!(kit.worker.estate.cache.status().fills, 0);
+        }
+    })
+    .await;
+}

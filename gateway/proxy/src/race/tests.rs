@@ -140,7 +140,7 @@ async fn a_client_that_closed_its_side_is_given_ten_seconds() {
     };
     let pace = Pace::of_body(PATIENCE);
     let (raced, took) = sent.race(&pace, &Progress::default(), main).await;
-    assert!(matches!(raced, Raced::Elapsed { capped: false }));
+    assert!(matches!(raced, Raced::HalfClosed));
     assert_eq!(took, seconds(30) + HALF_CLOSED_PATIENCE);
 }
 
@@ -151,7 +151,7 @@ async fn and_ten_more_after_each_byte() {
     let progress = Progress::default();
     let main = moving(&progress, &[8, 16]);
     let (raced, took) = sent.race(&Pace::of_body(PATIENCE), &progress, main).await;
-    assert!(matches!(raced, Raced::Elapsed { capped: false }));
+    assert!(matches!(raced, Raced::HalfClosed));
     assert_eq!(took, seconds(16) + HALF_CLOSED_PATIENCE);
 }
 
@@ -160,9 +160,25 @@ async fn a_shorter_patience_stays_shorter() {
     let (mut sent, mut client) = Sent::new();
     client.close();
     let pace = Pace::of_body(seconds(3));
+    sent.deadline.set(seconds(3));
     let main = std::future::pending::<()>();
-    let (_, took) = sent.race(&pace, &Progress::default(), main).await;
+    let (raced, took) = sent.race(&pace, &Progress::default(), main).await;
+    assert!(matches!(raced, Raced::Elapsed { capped: false }));
     assert_eq!(took, seconds(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_its_side_gains_a_client_no_time() {
+    let (mut sent, mut client) = Sent::new();
+    let main = async {
+        sleep(seconds(55)).await;
+        client.close();
+        std::future::pending::<()>().await;
+    };
+    let pace = Pace::until_head(PATIENCE);
+    let (raced, took) = sent.race(&pace, &Progress::default(), main).await;
+    assert!(matches!(raced, Raced::Elapsed { capped: false }));
+    assert_eq!(took, PATIENCE);
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,6 +22,7 @@ pub(crate) struct Calling<'k> {
     head: RequestHead,
     hop: Hop,
     course: Course,
+    pub(crate) tie: Tie,
     pub(crate) response: ResponseHead,
     pub(crate) attempts: Attempts,
 }
@@ -67,6 +68,7 @@ impl<'k> Calling<'k> {
             head,
             hop,
             course,
+            tie: Tie::default(),
             response: ResponseHead::default(),
             attempts: Attempts::default(),
         };
@@ -81,7 +83,7 @@ impl<'k> Calling<'k> {
             head: &self.head,
             hop: &self.hop,
             client: None,
-            tie: Tie::default(),
+            tie: self.tie,
             now_ms: self.kit.worker.clock.now().monotonic_ms,
         };
         let mut responder = Responder::new(&mut self.session.outgoing, &self.head);
@@ -101,7 +103,7 @@ impl<'k> Calling<'k> {
             head: &self.head,
             hop: &self.hop,
             client: None,
-            tie: Tie::default(),
+            tie: self.tie,
             now_ms: self.kit.worker.clock.now().monotonic_ms,
         };
         let mut caller = Caller {

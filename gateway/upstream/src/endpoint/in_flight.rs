@@ -98,6 +98,12 @@ impl InFlight {
         }
         change
     }
+
+    /// Undoes the count for a request that is not sent at all, and [withdraws](Self::withdraw) it.
+    pub fn forget(self, now_ms: u64) {
+        self.endpoint.load.requests.fetch_sub(1, Relaxed);
+        self.withdraw(now_ms);
+    }
 }
 
 impl Drop for InFlight {

@@ -111,6 +111,7 @@ async fn a_long_body_ends_its_connection() {
 #[tokio::test(start_paused = true)]
 async fn the_response_passes_if_there_is_nobody_else_to_ask() {
     let post = PUT.replace("PUT", "POST");
+    let full = format!("{TWO}\nlimits = {{ requests = 1 }}");
     for (upstream, head, retries) in [
         ("endpoints = \"10.0.0.1:1\"", GET, "on = [\"503\"]"),
         (TWO, GET, "on = [\"503\"], more = 0"),
@@ -118,6 +119,8 @@ async fn the_response_passes_if_there_is_nobody_else_to_ask() {
         // It may have been processed.
         (TWO, &post, "on = [\"503\"]"),
         (TWO, PUT, "on = [\"503\"], body = 3"),
+        // Not even after a pause.
+        (&*full, GET, "on = [\"503\"], more = 1"),
     ] {
         let kit = Kit::new(upstream, &format!("retries = {{ {retries} }}"));
         let (first, second) = (listen(FIRST), listen(SECOND));

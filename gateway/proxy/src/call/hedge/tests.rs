@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use janua_http::failure::Kind;
+use janua_upstream::{Affinity, Limit};
 use tokio::time::{Instant, sleep};
 
+use crate::affinity::Tie;
 use crate::testing::{Calling, Kit, Listening, Peer, listen, settle};
 
 const TWO: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000 }, \"10.0.0.2:1\"]";
@@ -238,4 +240,83 @@ async fn what_is_late_is_learnt() {
     let after = start.elapsed();
     assert!(after >= Duration::from_millis(10), "{after:?}");
     assert!(after <= Duration::from_millis(13), "{after:?}");
+}
+
+/// The other endpoint does not know the session, and would take it over.
+#[tokio::test(start_paused = true)]
+async fn a_request_of_a_session_stays_at_its_endpoint() {
+    let kit = Kit::new(TWO, AFTER);
+    let (first, second) = (listen(FIRST), listen(SECOND));
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    calling.tie = Tie {
+        affinity: Affinity {
+            session: Some(0),
+            ..Affinity::default()
+        },
+        has_cookie: true,
+    };
+    let script = async {
+        let mut upstream = begin(&first).await;
+        sleep(Duration::from_secs(5)).await;
+        upstream.send(OK).await;
+        upstream
+    };
+    let (called, _upstream) = tokio::join!(calling.run(), script);
+    called.unwrap();
+    assert!(!second.has_come());
+}
+
+/// `upstream_timeout` counts for each attempt by itself.
+#[tokio::test(start_paused = true)]
+async fn each_attempt_has_its_own_time() {
+    let kit = Kit::new(
+        &format!("{TWO}\npassive_health = {{ max_fails = 0 }}"),
+        "hedge = \"2s\"\nupstream_timeout = \"3s\"",
+    );
+    let (first, second) = (listen(FIRST), listen(SECOND));
+    let start = Instant::now();
+    // The first is over after three seconds, and the second may go on until the fifth.
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let script = async {
+        let _silent = begin(&first).await;
+        let mut upstream = begin(&second).await;
+        sleep(Duration::from_secs(2)).await;
+        upstream.send(OK).await;
+        upstream
+    };
+    let (called, _upstream) = tokio::join!(calling.run(), script);
+    let called = called.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(4));
+    assert_eq!(called.ends_at, Some(start + Duration::from_secs(5)));
+    drop(called);
+    // And no longer.
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let start = Instant::now();
+    let failure = calling.run().await.err().unwrap();
+    assert_eq!(failure.kind, Kind::ResponseTimeout);
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+}
+
+/// Nothing was sent to the endpoint that would have been next.
+#[tokio::test(start_paused = true)]
+async fn one_that_the_budget_refuses_is_not_counted_as_sent() {
+    let limits = "limits = { retries = 1 }";
+    let kit = Kit::new(&format!("{TWO}\n{limits}"), AFTER);
+    let (first, second) = (listen(FIRST), listen(SECOND));
+    let upstream = kit.upstream();
+    let place = upstream.forwarding.upstream.take_place(Limit::Retries);
+    let _taken = place.unwrap();
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let script = async {
+        let mut upstream = begin(&first).await;
+        sleep(Duration::from_secs(1)).await;
+        upstream.send(OK).await;
+        upstream
+    };
+    let (called, _upstream) = tokio::join!(calling.run(), script);
+    called.unwrap();
+    let members = upstream.forwarding.upstream.members().iter();
+    let sent: Vec<_> = members.map(|it| it.endpoint.counters().requests).collect();
+    assert_eq!(sent, [1, 0]);
+    assert!(!second.has_come());
 }

@@ -196,6 +196,53 @@ async fn many_wait_in_order_and_one_looks_for_all() {
     .await;
 }
 
+/// One that can be reached is not waited for, however few attempts are allowed.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_was_not_tried_is_tried_first() {
+    let two = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000 }, \"10.0.0.2:1\"]";
+    let kit = Kit::new(&format!("{two}\nhold = \"10s\"\nretries = 0"), "");
+    let second = listen("10.0.0.2:1");
+    let begin = Instant::now();
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let (called, _upstream) = tokio::join!(calling.run(), answer(&second));
+    called.unwrap();
+    assert_eq!((begin.elapsed(), held(&kit)), (Duration::ZERO, 0));
+}
+
+/// That the upstream has as many requests as it may have is no reason for those who come meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_reached_meanwhile_costs_nobody_the_wait() {
+    crate::testing::run(async {
+        let limits = "limits = { requests = 1 }";
+        let kit = std::rc::Rc::new(Kit::new(&format!("{ONE}\n{limits}"), ""));
+        let get = || {
+            let kit = std::rc::Rc::clone(&kit);
+            tokio::task::spawn_local(async move {
+                let (mut calling, _client) = Calling::new(&kit, GET);
+                calling.run().await.map(drop)
+            })
+        };
+        let mut waiting = vec![get(), get()];
+        sleep(Duration::from_secs(1)).await;
+        let first = listen(FIRST);
+        let mut upstream = first.accept().await;
+        upstream.head().await;
+        sleep(Duration::from_secs(1)).await;
+        // The second one has found the only place taken.
+        waiting.push(get());
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(held(&kit), 2);
+        upstream.send(OK).await;
+        for _ in 0..2 {
+            answer(&first).await;
+        }
+        for waiting in waiting {
+            waiting.await.unwrap().unwrap();
+        }
+    })
+    .await;
+}
+
 /// The connection that was kept is lost first, as when the endpoint is restarted.
 #[tokio::test(start_paused = true)]
 async fn a_restart_costs_nothing() {

@@ -4,7 +4,8 @@ use janua_upstream::Counters;
 use tokio::time::Instant;
 
 use super::*;
-use crate::testing::{Calling, Kit, Listening, Peer, listen, settle, swallow};
+use crate::testing::frames::{Http2Peer, kind};
+use crate::testing::{Calling, Kit, Listening, Peer, listen, run, settle, swallow};
 
 /// Chosen in this order, however the round begins.
 const TWO: &str = "endpoints = [{ address = \"10.0.0.1:1\", weight = 1000000 }, \"10.0.0.2:1\"]";
@@ -682,4 +683,75 @@ async fn a_kept_connection_is_replaced_whatever_is_listed() {
         let (called, _upstream) = tokio::join!(calling.run(), script);
         assert_eq!(called.is_ok(), is_replaced, "{head}");
     }
+}
+
+/// A call that the first endpoint answers, so that there is a connection to it, which is shared.
+async fn share(kit: &Kit, first: &Listening) -> Http2Peer {
+    let (mut calling, _client) = Calling::new(kit, GET);
+    let script = async {
+        let mut peer = Http2Peer::begin(first.accept().await, &[]).await;
+        let head = peer.next(kind::HEADERS).await;
+        peer.respond(head.stream).await;
+        peer
+    };
+    let (called, peer) = tokio::join!(calling.run(), script);
+    called.unwrap();
+    peer
+}
+
+/// Accepts a connection of HTTP/2 and answers a request.
+async fn respond(endpoint: &Listening) -> Http2Peer {
+    let mut peer = Http2Peer::begin(endpoint.accept().await, &[]).await;
+    let head = peer.next(kind::HEADERS).await;
+    peer.respond(head.stream).await;
+    peer
+}
+
+/// The connection lives, and so it is the endpoint that has failed.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_was_reset_is_not_taken_for_an_old_connection() {
+    run(Box::pin(async {
+        let kit = Kit::new(&format!("{TWO}\nhttp = \"2\""), "");
+        let (first, second) = (listen(FIRST), listen(SECOND));
+        let mut peer = share(&kit, &first).await;
+        let (mut calling, _client) = Calling::new(&kit, GET);
+        let script = async {
+            let head = peer.next(kind::HEADERS).await;
+            let cancel = 8;
+            peer.reset(head.stream, cancel).await;
+            respond(&second).await
+        };
+        let (called, _other) = tokio::join!(calling.run(), script);
+        called.unwrap();
+        let expected = [attempt(FIRST, Some("reset")), attempt(SECOND, None)];
+        assert_eq!(tried(&calling), expected);
+        assert_eq!(failures(&kit), [1, 0]);
+    }))
+    .await;
+}
+
+/// An old connection may be closed at any time. Whoever closes a new one is about to stop.
+#[tokio::test(start_paused = true)]
+async fn one_that_closes_a_new_connection_is_left_for_another() {
+    run(Box::pin(async {
+        let kit = Kit::new(&format!("{TWO}\nhttp = \"2\""), "");
+        let (first, second) = (listen(FIRST), listen(SECOND));
+        let mut old = share(&kit, &first).await;
+        let (mut calling, mut client) = Calling::new(&kit, POST);
+        client.send("body").await;
+        let script = async {
+            old.next(kind::HEADERS).await;
+            old.go_away(1).await;
+            let mut new = Http2Peer::begin(first.accept().await, &[]).await;
+            new.next(kind::HEADERS).await;
+            new.go_away(0).await;
+            respond(&second).await
+        };
+        let (called, _other) = tokio::join!(calling.run(), script);
+        called.unwrap();
+        let reset = || attempt(FIRST, Some("reset"));
+        assert_eq!(tried(&calling), [reset(), reset(), attempt(SECOND, None)]);
+        assert_eq!(failures(&kit), [0, 0], "it has said that it goes");
+    }))
+    .await;
 }

@@ -199,6 +199,58 @@ async fn a_client_that_stops_reading_is_given_up() {
     .await;
 }
 
+/// Otherwise anybody could have an endpoint ejected.
+#[tokio::test(start_paused = true)]
+async fn one_for_which_an_attempt_takes_too_long_is_not_the_endpoints_fault() {
+    run(async {
+        for (sent, expected) in [(20_000, 0), (100, 1)] {
+            let kit = Kit::new("endpoints = \"10.0.0.1:1\"", "upstream_timeout = \"3s\"");
+            let endpoint = listen("10.0.0.1:1");
+            let (session, mut client) = kit.session_with(1024);
+            let served = kit.serve(session);
+            client.send(GET).await;
+            let mut upstream = endpoint.accept().await;
+            let begin = Instant::now();
+            upstream.head().await;
+            upstream
+                .send("HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n")
+                .await;
+            upstream.send(vec![b'x'; sent]).await;
+            client.head().await;
+            // It reads some of it, and then all that has come, just before the time is over.
+            tokio::time::sleep(Duration::from_millis(2900)).await;
+            client.expect(&"x".repeat(sent)).await;
+            assert_eq!(served.await.unwrap(), Fate::Abort);
+            assert_eq!(begin.elapsed(), Duration::from_secs(3));
+            assert_eq!(failures(&kit), expected, "{sent}");
+            assert_eq!(upstream.rest().await, "");
+        }
+    })
+    .await;
+}
+
+/// As after `shutdown`, or with `nc -N`.
+#[tokio::test(start_paused = true)]
+async fn one_that_closed_its_side_waits_for_ten_seconds_at_nobodys_cost() {
+    run(async {
+        let (kit, endpoint) = kit();
+        let (mut client, served) = kit.client();
+        client.send(GET).await;
+        let mut upstream = endpoint.accept().await;
+        upstream.head().await;
+        upstream
+            .send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbo")
+            .await;
+        client.head().await;
+        let begin = Instant::now();
+        client.close();
+        assert_eq!(served.await.unwrap(), Fate::Abort);
+        assert_eq!(begin.elapsed(), Duration::from_secs(10));
+        assert_eq!(failures(&kit), 0);
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_is_not() {
     run(async {
