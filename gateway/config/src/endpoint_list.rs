@@ -10,10 +10,10 @@ use std::path::Path;
 
 use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::endpoint_address::EndpointAddress;
 use crate::macros::table;
 use crate::span::{SourceId, Sources, Spanned};
 use crate::syntax;
-use crate::upstream::EndpointAddress;
 use serde_json::Value;
 
 /// The longest list, in endpoints.
