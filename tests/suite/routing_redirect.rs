@@ -172,7 +172,7 @@ async fn mistakes_are_refused_with_their_line() {
     for (redirect, message, help) in [
         (
             "to = \"https://$host{path}\"",
-            "`$host` is not a part",
+            "`$host` is not an input",
             "write `{host}`",
         ),
         (
