@@ -183,7 +183,7 @@ async fn mistakes_are_refused_with_their_line() {
         (
             "to = \"https://{hots}/\"",
             "`{hots}` is not an input",
-            "did you mean `host`?",
+            "did you mean `{host}`?",
         ),
         ("to = \"https://{host\"", "`{` is not closed", "write `}`"),
         (
