@@ -70,6 +70,61 @@ response_headers = { set = { x-r = "{query:q}", x-ok = "1" } }"#;
     assert_eq!(response.header("x-r"), Some("fine"));
 }
 
+/// Copies of a large field, with which a head is larger than 256 KiB.
+const COPIES: &str =
+    r#"a = "{header:x-big}", b = "{header:x-big}", c = "{header:x-big}", d = "{header:x-big}""#;
+
+/// The edits of a route do not make a head of any size.
+#[tokio::test]
+async fn a_request_that_would_be_too_large_with_the_fields_of_the_route_is_431() {
+    let upstream = Upstream::echo().await;
+    let config = Proxy::to(upstream.endpoint())
+        .listener("max_head = \"128KiB\"")
+        .route(&format!(
+            "request_headers = {{ set = {{ {COPIES} }} }}\n\
+             response_headers = {{ set = {{ x-ok = \"1\" }} }}"
+        ));
+    let gateway = Gateway::start(config).await;
+    let request = |bytes| Request::get("/").header("X-Big", &"b".repeat(bytes));
+    let response = gateway.send(request(60 * 1024)).await;
+    assert_eq!(response.status, 431);
+    assert_eq!(response.header("x-ok"), Some("1"));
+    assert_eq!(upstream.request_count(), 0);
+    let line = gateway.log_line("/").await;
+    assert_eq!(line["failure"], "request_head_too_large", "{line}");
+    assert_eq!(gateway.send(request(1024)).await.status, 200);
+}
+
+/// A response that is too large becomes a failure, which has the fields of the route, or has none of
+/// them if they alone are too large.
+#[tokio::test]
+async fn a_response_that_would_be_too_large_with_the_fields_of_the_route_is_502() {
+    let upstream =
+        Upstream::http(|_| async { Reply::ok("up").header("X-Large", &"l".repeat(40 * 1024)) })
+            .await;
+    let config = Proxy::to(upstream.endpoint())
+        .listener("max_head = \"128KiB\"")
+        .route(&format!(
+            "response_headers = {{ set = {{ x-ok = \"1\", x-pad = \"{}\", {COPIES} }} }}",
+            "p".repeat(20 * 1024)
+        ));
+    let gateway = Gateway::start(config).await;
+    for (bytes, status, ok) in [
+        (1024, 200, Some("1")),
+        (55 * 1024, 502, Some("1")),
+        (60 * 1024, 502, None),
+    ] {
+        let request = Request::get("/").header("X-Big", &"b".repeat(bytes));
+        let response = gateway.send(request).await;
+        assert_eq!(
+            (response.status, response.header("x-ok")),
+            (status, ok),
+            "{bytes}"
+        );
+        assert_eq!(response.header("a").is_some(), ok.is_some(), "{bytes}");
+    }
+}
+
 /// Whatever a response comes from, the route's edits are the last.
 #[tokio::test]
 async fn clients_get_the_fields_of_the_route() {

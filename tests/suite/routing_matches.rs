@@ -211,3 +211,21 @@ async fn check_warns_of_routes_behind_wider_conditions() {
         assert!(ran.stdout.contains(other), "{}", ran.stdout);
     }
 }
+
+/// An expression that does not compile is shown where it stands, and not where its route begins.
+#[tokio::test]
+async fn check_shows_a_bad_expression_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "{LISTENER}[[sites]]\nhosts = [\"*\"]\n[[sites.routes]]\npath = \"/a\"\n\
+         headers = {{ x-a = {{ regex = \"[\" }} }}\nquery = {{ v = {{ regex = \"(?=a)\" }} }}\n\
+         respond = {{}}\n"
+    );
+    std::fs::write(folder.path().join("janua.toml"), &text).unwrap();
+    let ran = run(folder.path(), &["check", "--json"]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let errors = report["errors"].as_array().unwrap();
+    let lines: Vec<_> = errors.iter().map(|it| it["line"].as_u64()).collect();
+    assert_eq!(lines, [Some(7), Some(8)], "{report:#}");
+}

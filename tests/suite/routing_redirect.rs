@@ -172,7 +172,7 @@ async fn mistakes_are_refused_with_their_line() {
     for (redirect, message, help) in [
         (
             "to = \"https://$host{path}\"",
-            "`$host` is not a part",
+            "`$host` is not an input",
             "write `{host}`",
         ),
         (
@@ -182,8 +182,8 @@ async fn mistakes_are_refused_with_their_line() {
         ),
         (
             "to = \"https://{hots}/\"",
-            "`{hots}` is not a part",
-            "did you mean `host`?",
+            "`{hots}` is not an input",
+            "did you mean `{host}`?",
         ),
         ("to = \"https://{host\"", "`{` is not closed", "write `}`"),
         (

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use janua_tests::{
-    Gateway, Proxy, Received, Reply, Request, Settings, Upstream, Vacant, assert_eventually,
+    Gateway, Proxy, Received, Reply, Request, Settings, Upstream, Vacant, assert_eventually, run,
 };
 
 use crate::upstreams_balance::named;
@@ -201,6 +201,23 @@ async fn what_policies_put_into_the_head_decides() {
         seen.extend(of_page);
     }
     assert_eq!(seen.len(), 2);
+}
+
+/// A variable that nobody sets would leave every request to chance.
+#[tokio::test]
+async fn a_variable_that_no_policy_of_the_route_sets_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let both = Versions::new().await;
+    let config = format!(
+        "[policies.keys]\ncomponent = \"api-key\"\nconfig = {{ keys = {{ alice = \"{}\" }} }}\n{}",
+        crate::policies_api_key::digest("alice-key"),
+        both.split([1, 1], ", by = \"variable:keys.user\""),
+    );
+    std::fs::write(folder.path().join("janua.toml"), config).unwrap();
+    let ran = run(folder.path(), &["check"]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let message = "no policy of this route sets `keys.user`";
+    assert!(ran.stderr.contains(message), "{}", ran.stderr);
 }
 
 #[tokio::test]

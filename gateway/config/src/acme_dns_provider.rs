@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::Diagnostic;
+use crate::endpoint_address::is_dns_name;
 use crate::list::OneOrMany;
 use crate::listener::ListenAddress;
 use crate::reference::{FieldDoc, Presence};
 use crate::secret::Token;
 use crate::span::{Span, Spanned};
-use crate::upstream::is_dns_name;
 use crate::webhook::{self, WebhookUrl};
 
 /// Who publishes the records.

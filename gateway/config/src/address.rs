@@ -1,14 +1,13 @@
-//! Addresses with inputs: where a redirect leads, and what the host and path of a request
-//! become.
+//! An address with inputs: where a redirect leads.
 //!
-//! An input must not decide where an address leads. In a host only the request's own host may
-//! stand alone; another input is one label below text. So what clients send can be checked for
-//! the place that it stands in.
+//! What clients send must not decide where it leads. Which part of an address each input stands in
+//! is known, so that its value can be checked for that place.
 
-use crate::decode::{Decode, Decoder, Node};
-use crate::diagnostic::Diagnostic;
-use crate::input::{Input, PlainInput, Refusal};
-use crate::macros::words;
+use crate::host_template::{HostTemplate, host_of};
+use crate::input::{Input, PlainInput};
+use crate::input_advice::Refusal;
+use crate::macros::{parsed, words};
+use crate::path_template::{no_backslash, no_dots};
 use crate::template::{Template, TemplatePart};
 
 /// A URL, or a path on the same host.
@@ -43,20 +42,6 @@ pub enum AddressScheme {
     Unwritten,
 }
 
-/// A host, and its port if one is written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HostTemplate {
-    text: String,
-    /// The host, without the port. Never empty.
-    pub parts: Vec<TemplatePart>,
-    /// The port.
-    pub port: Option<u16>,
-}
-
-/// A path without a query.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PathTemplate(Template);
-
 words! {
     /// The scheme of a redirect.
     pub enum RedirectScheme {
@@ -75,56 +60,8 @@ impl Address {
     }
 }
 
-impl HostTemplate {
-    /// The text as it is written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl PathTemplate {
-    /// The text as it is written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// The parts, in order.
-    #[must_use]
-    pub fn parts(&self) -> &[TemplatePart] {
-        self.0.parts()
-    }
-}
-
-/// Implements `Decode` by a function from text.
-macro_rules! decoded {
-    ($($Type:ty: $parse:path, $kind:literal;)*) => {
-        $(
-            impl Decode for $Type {
-                fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-                    let text = decoder.text(node, &Self::kind())?;
-                    let span = decoder.span(node);
-                    match $parse(text) {
-                        Ok(value) => Some(value),
-                        Err((message, help)) => {
-                            decoder.refuse(Diagnostic::error(span, message).help(help))
-                        }
-                    }
-                }
-
-                fn kind() -> String {
-                    $kind.to_owned()
-                }
-            }
-        )*
-    };
-}
-
-decoded! {
+parsed! {
     Address: address, "an address such as \"https://{host}{path}{query}\"";
-    HostTemplate: host, "a host such as \"www.example.com\"";
-    PathTemplate: path, "a path such as \"/v2{path}\"";
 }
 
 /// Parses an address, or returns an error message and advice.
@@ -136,11 +73,12 @@ fn address(text: &str) -> Result<Address, Refusal> {
         ));
     }
     no_backslash(text)?;
-    let mut parts = of_request(text)?.into_parts();
+    let mut parts = Template::of_request(text)?.into_parts();
     let scheme = scheme(&mut parts);
     let Some(scheme) = scheme else {
+        no_dots(text, &parts)?;
         return match parts.first() {
-            Some(part) if begins_path(part) => Ok(Address {
+            Some(part) if part.begins_path() => Ok(Address {
                 text: text.to_owned(),
                 origin: None,
                 rest: parts,
@@ -153,6 +91,7 @@ fn address(text: &str) -> Result<Address, Refusal> {
         };
     };
     let (host, rest) = split_host(parts);
+    no_dots(text, &rest)?;
     Ok(Address {
         text: text.to_owned(),
         origin: Some(Origin {
@@ -188,58 +127,6 @@ fn scheme(parts: &mut Vec<TemplatePart>) -> Option<AddressScheme> {
     })
 }
 
-fn no_backslash(text: &str) -> Result<(), Refusal> {
-    match text.contains('\\') {
-        true => Err((
-            format!("`{text}` has a backslash, which browsers take for a slash"),
-            "write `/`, or `%5C` for a backslash that is meant".to_owned(),
-        )),
-        false => Ok(()),
-    }
-}
-
-/// Parses text whose inputs are those of a request.
-fn of_request(text: &str) -> Result<Template, Refusal> {
-    let template = Template::parse(text)?;
-    let mut of_response = template.inputs().filter(|input| input.is_of_response());
-    if let Some(input) = of_response.next() {
-        return Err((
-            format!("`{{{input}}}` is not known before there is a response"),
-            "leave it out".to_owned(),
-        ));
-    }
-    drop(of_response);
-    Ok(template)
-}
-
-fn begins_path(part: &TemplatePart) -> bool {
-    match part {
-        TemplatePart::Literal(text) => text.starts_with('/'),
-        TemplatePart::Input(input) => is_path(input),
-    }
-}
-
-fn is_path(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Plain(PlainInput::Path | PlainInput::OriginalPath)
-    )
-}
-
-fn is_query(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Plain(PlainInput::Query | PlainInput::OriginalQuery)
-    )
-}
-
-fn is_host(input: &Input) -> bool {
-    matches!(
-        input,
-        Input::Plain(PlainInput::Host | PlainInput::OriginalHost)
-    )
-}
-
 /// Separates the host from the path, the query or the fragment that ends it.
 fn split_host(parts: Vec<TemplatePart>) -> (Vec<TemplatePart>, Vec<TemplatePart>) {
     let mut host = Vec::new();
@@ -260,153 +147,13 @@ fn split_host(parts: Vec<TemplatePart>) -> (Vec<TemplatePart>, Vec<TemplatePart>
                     rest.push(TemplatePart::Literal(after.to_owned()));
                 }
             }
-            TemplatePart::Input(input) if is_path(&input) || is_query(&input) => {
+            TemplatePart::Input(input) if input.is_path() || input.is_query() => {
                 rest.push(TemplatePart::Input(input));
             }
             input => host.push(input),
         }
     }
     (host, rest)
-}
-
-/// Parses a host, or returns an error message and advice.
-fn host(text: &str) -> Result<HostTemplate, Refusal> {
-    let parts = of_request(text)?.into_parts();
-    host_of(text, parts)
-}
-
-fn host_of(text: &str, mut parts: Vec<TemplatePart>) -> Result<HostTemplate, Refusal> {
-    let bad = || {
-        (
-            format!("`{text}` does not name a host"),
-            "write a name: \"www.example.com\", or \"{host}\"".to_owned(),
-        )
-    };
-    let port = match parts.last_mut() {
-        Some(TemplatePart::Literal(last)) => take_port(last).map_err(|()| bad())?,
-        _ => None,
-    };
-    parts.retain(|part| !matches!(part, TemplatePart::Literal(text) if text.is_empty()));
-    if let [TemplatePart::Literal(name)] = parts.as_slice()
-        && name.starts_with('[')
-    {
-        let inside = name.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
-        if inside.is_none_or(|it| it.parse::<std::net::Ipv6Addr>().is_err()) {
-            return Err(bad());
-        }
-    } else {
-        host_parts(&parts)?.then_some(()).ok_or_else(bad)?;
-    }
-    Ok(HostTemplate {
-        text: text.to_owned(),
-        parts,
-        port,
-    })
-}
-
-/// Removes a port from the end of a literal.
-fn take_port(text: &mut String) -> Result<Option<u16>, ()> {
-    if text.ends_with(']') {
-        return Ok(None);
-    }
-    let Some((before, port)) = text.rsplit_once(':') else {
-        return Ok(None);
-    };
-    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port.parse().ok().filter(|port| digits && *port > 0);
-    let port = port.ok_or(())?;
-    *text = before.to_owned();
-    Ok(Some(port))
-}
-
-/// Whether the parts form a host. An input other than the request's host may only be a part of
-/// a label below text: whatever it is, the text behind it says whose host it is.
-fn host_parts(parts: &[TemplatePart]) -> Result<bool, Refusal> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    for (place, part) in parts.iter().enumerate() {
-        match part {
-            TemplatePart::Literal(text) if !text.bytes().all(fits) => return Ok(false),
-            TemplatePart::Literal(_) => {}
-            TemplatePart::Input(input) if is_host(input) => {}
-            TemplatePart::Input(input) => {
-                let is_below = match parts.get(place + 1) {
-                    Some(TemplatePart::Literal(next)) => {
-                        next.starts_with('.')
-                            && (place + 2 < parts.len()
-                                || next.bytes().any(|byte| byte.is_ascii_alphanumeric()))
-                    }
-                    _ => false,
-                };
-                if !is_below {
-                    return Err((
-                        format!("`{{{input}}}` would decide which host it is"),
-                        format!(
-                            "write the end of the host behind it, `{{{input}}}.example.com`, or a \
-                             `/` in front of it"
-                        ),
-                    ));
-                }
-            }
-        }
-    }
-    Ok(match parts.last() {
-        Some(TemplatePart::Literal(text)) => {
-            parts.len() > 1 || text.bytes().any(|byte| byte.is_ascii_alphanumeric())
-        }
-        Some(TemplatePart::Input(_)) => true,
-        None => false,
-    })
-}
-
-/// Parses a path, or returns an error message and advice.
-fn path(text: &str) -> Result<PathTemplate, Refusal> {
-    no_backslash(text)?;
-    if text.chars().any(char::is_control) {
-        return Err((
-            "a path has no control characters".to_owned(),
-            "write the path without them".to_owned(),
-        ));
-    }
-    let template = of_request(text)?;
-    if !template.parts().first().is_some_and(begins_path) {
-        return Err((
-            format!("`{text}`: a path begins with `/`"),
-            format!("write \"/{text}\""),
-        ));
-    }
-    for part in template.parts() {
-        match part {
-            TemplatePart::Literal(literal) => {
-                if let Some(mark) = literal.chars().find(|c| matches!(c, '?' | '#')) {
-                    return Err((
-                        format!("`{text}`: a path has no `{mark}`"),
-                        "leave it out: the query of the request stays".to_owned(),
-                    ));
-                }
-                if literal.contains("//") || has_dots(literal) {
-                    return Err((
-                        format!("`{text}`: `//`, `.` and `..` do not remain in a path"),
-                        "write the path as it is once resolved".to_owned(),
-                    ));
-                }
-            }
-            TemplatePart::Input(input) if is_query(input) => {
-                return Err((
-                    format!("`{text}`: a query is not a part of a path"),
-                    "leave it out: the query of the request stays".to_owned(),
-                ));
-            }
-            TemplatePart::Input(_) => {}
-        }
-    }
-    Ok(PathTemplate(template))
-}
-
-/// Whether a whole segment of a literal is `.` or `..`.
-fn has_dots(literal: &str) -> bool {
-    literal
-        .split('/')
-        .any(|segment| matches!(segment, "." | ".."))
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use toml::de::DeValue;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header::is_token;
+use crate::input::Input;
 use crate::macros::{table, words};
 use crate::reference::FieldDoc;
-use crate::request_input::RequestInput;
 use crate::span::Spanned;
 use crate::tree::{ToTree, Tree};
 
@@ -106,9 +106,9 @@ table! {
     /// A choice by a value of the request: equal values come to the same endpoint, as long as it
     /// is up. When an endpoint leaves, only its values move.
     pub struct HashBalance("a table such as `{ hash = \"header:x-user\" }`") {
-        /// The value: `"header:NAME"`, `"cookie:NAME"`, `"query:NAME"`, `"variable:POLICY.NAME"`,
-        /// `"client-ip"`, `"path"`, `"host"` and others. Requests without it take turns.
-        hash: RequestInput = required;
+        /// The input whose value is hashed: `"header:x-user"`, `"cookie:session"`, `"client_ip"`,
+        /// `"path"` and so on. Requests without it take turns.
+        hash: Input = required;
         /// How many times its fair share of the requests in flight an endpoint may have before
         /// the next one on the ring takes its values, more than 1 and at most 100.
         bounded: Option<Factor> = optional("no bound");

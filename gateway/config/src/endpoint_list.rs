@@ -13,10 +13,10 @@ use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::endpoint_address::EndpointAddress;
 use crate::macros::table;
 use crate::span::{SourceId, Sources, Spanned};
 use crate::syntax;
-use crate::upstream::EndpointAddress;
 
 /// The longest list, in endpoints.
 pub const MOST_LISTED: usize = 1_000;

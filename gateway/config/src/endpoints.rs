@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node};
+use crate::endpoint::Endpoint;
 use crate::list::OneOrMany;
 use crate::macros::{table, words};
 use crate::reference::FieldDoc;
 use crate::span::Spanned;
 use crate::tree::{self, ToTree, Tree};
-use crate::upstream::Endpoint;
 
 /// The endpoints of an upstream; at least one, or a file with a list of them.
 #[derive(Debug, Clone)]

@@ -68,6 +68,33 @@ pub(crate) fn set_name(
     )
 }
 
+/// Fields that only the gateway sets, because they describe the connection or the length of the
+/// body. With another value in them, the two ends would disagree about where a message ends.
+const OF_THE_GATEWAY: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Refuses the gateway's own fields.
+pub(crate) fn refuse_of_gateway<'n>(
+    names: impl Iterator<Item = &'n Spanned<FieldName>>,
+    decoder: &mut Decoder<'_>,
+) {
+    for name in names.filter(|name| OF_THE_GATEWAY.contains(&name.as_str())) {
+        let message = format!("the field `{}` belongs to the gateway", name.as_str());
+        decoder.push(
+            Diagnostic::error(name.span, message)
+                .help("leave it out: it follows from the connection and the body"),
+        );
+    }
+}
+
 /// Whether the text is a token (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -141,6 +168,7 @@ impl Decode for HeaderList {
                     .help("leave out control characters, and spaces at its ends"),
             )
         })?;
+        refuse_of_gateway(fields.iter().map(|(name, _)| name), decoder);
         let fields = fields.into_iter();
         Some(Self(
             fields.map(|(name, value)| Header { name, value }).collect(),
@@ -204,8 +232,13 @@ impl Decode for ValueTest {
         let present = table.optional::<bool>("present")?;
         let absent = table.optional::<bool>("absent")?;
         let regex = table.optional::<String>("regex")?;
-        let (span, decoder) = table.finish(&[]);
+        let before = table.decoder.diagnostics.len();
+        let plain = "write the value alone, as in `v = \"2\"`";
+        let (span, decoder) =
+            table.finish(&[("exact", plain), ("equals", plain), ("value", plain)]);
         match (present, absent, regex) {
+            // A misspelt field has already been reported.
+            (None, None, None) if decoder.diagnostics.len() > before => None,
             (Some(true), None, None) | (None, Some(false), None) => Some(Self::Present),
             (Some(false), None, None) | (None, Some(true), None) => Some(Self::Absent),
             (None, None, Some(expression)) => Some(Self::Regex(expression)),

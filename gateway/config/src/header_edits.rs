@@ -4,7 +4,7 @@ use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
-use crate::header::{FieldName, fields, set_name};
+use crate::header::{FieldName, fields, refuse_of_gateway, set_name};
 use crate::input::Input;
 use crate::list::OneOrMany;
 use crate::macros::table;
@@ -25,8 +25,18 @@ table! {
         /// of the inputs of a value is there, it adds nothing.
         add: FieldLines = default("{}");
     }
-    check owned
+    refused {
+        "append": "write `add`",
+    }
+    check whole
 }
+
+/// The most lines that are set and added. A head that was received has at most 256, so that those of
+/// a route and of one upstream of a split always fit beside them into the 512 of an edited head.
+const MOST_LINES: usize = 128;
+
+/// The most bytes of the text of their values, so that it fits as well.
+const MOST_TEXT: usize = 32 * 1024;
 
 /// Fields and the one value of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,19 +45,6 @@ pub struct FieldValues(pub Vec<(Spanned<FieldName>, Spanned<Template>)>);
 /// Fields and lines of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldLines(pub Vec<(Spanned<FieldName>, Vec<Spanned<Template>>)>);
-
-/// Fields that only the gateway sets, because they describe the connection or the length of the
-/// body.
-const OF_THE_GATEWAY: [&str; 8] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 impl HeaderEdits {
     /// Whether it edits nothing.
@@ -93,18 +90,27 @@ impl HeaderEdits {
     }
 }
 
-/// Refuses edits of the gateway's own fields.
-fn owned(edits: &HeaderEdits, decoder: &mut Decoder<'_>) {
-    for name in edits.given().chain(&edits.remove) {
-        if OF_THE_GATEWAY.contains(&name.as_str()) {
-            decoder.push(
-                Diagnostic::error(
-                    name.span,
-                    format!("the field `{}` belongs to the gateway", name.as_str()),
-                )
-                .help("leave it out: it follows from the connection and the body"),
-            );
-        }
+fn whole(edits: &HeaderEdits, decoder: &mut Decoder<'_>) {
+    refuse_of_gateway(edits.given().chain(&edits.remove), decoder);
+    bounded(edits, decoder);
+}
+
+/// Refuses more than fits into a head.
+fn bounded(edits: &HeaderEdits, decoder: &mut Decoder<'_>) {
+    let mut text = 0;
+    for (before, value) in edits.templates().enumerate() {
+        text += value.as_str().len();
+        let fault = if before >= MOST_LINES {
+            format!("a route sets and adds at most {MOST_LINES} header fields")
+        } else if text > MOST_TEXT {
+            let kib = MOST_TEXT / 1024;
+            format!("the values of the header fields of a route have at most {kib} KiB of text")
+        } else {
+            continue;
+        };
+        let help = "heads of this size are refused by many servers and clients";
+        decoder.push(Diagnostic::error(value.span, fault).help(help));
+        return;
     }
 }
 

@@ -70,32 +70,20 @@ table! {
 
 fn whole(health: &HealthCheck, decoder: &mut Decoder<'_>) {
     fields_of_kind(health, decoder);
-    own_fields(health, decoder);
+    own_host(health, decoder);
     times(health, decoder);
 }
 
-/// Fields that delimit messages and belong to connections are the gateway's own.
-fn own_fields(health: &HealthCheck, decoder: &mut Decoder<'_>) {
-    const OWN: [&str; 7] = [
-        "connection",
-        "content-length",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    let headers = health.headers.iter().flat_map(|headers| &headers.value.0);
-    for header in headers {
-        let name = header.name.as_str();
-        let help = match name {
-            "host" => "write `host` beside `headers`",
-            _ if OWN.contains(&name) => "leave it out",
-            _ => continue,
-        };
+/// The host has a field of its own.
+fn own_host(health: &HealthCheck, decoder: &mut Decoder<'_>) {
+    let mut headers = health.headers.iter().flat_map(|headers| &headers.value.0);
+    if let Some(host) = headers.find(|header| header.name.as_str() == "host") {
         decoder.push(
-            Diagnostic::error(header.name.span, format!("`{name}` is set by the gateway"))
-                .help(help),
+            Diagnostic::error(
+                host.name.span,
+                "`host` is not an ordinary field of a request",
+            )
+            .help("write `host` beside `headers`"),
         );
     }
 }

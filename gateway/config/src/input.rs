@@ -1,17 +1,26 @@
-//! The inputs of requests and responses that templates refer to, by the words of the policies.
+//! The inputs: properties of a request or response that a configuration refers to by a word. They
+//! are inputs of policies, and the words are those that policies have in their configurations.
+//!
+//! In text they stand in braces (`template.rs`); where the gateway tells requests apart by one of
+//! them, as in `by` and `hash`, the word stands alone.
 
 use std::fmt;
 
-use crate::suggest;
+use crate::decode::{Decode, Decoder, Node};
+use crate::diagnostic::Diagnostic;
+use crate::header::is_token;
+use crate::input_advice::{Form, Refusal, unknown};
+use crate::names::{Kind, Reference};
+use crate::span::Spanned;
 
-/// A property of an exchange, by the name that it has in the configurations of policies.
+/// A property of an exchange, by the word that it has in the configurations of policies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Input {
     /// An input without an argument.
     Plain(PlainInput),
     /// A field of the request, in lower case: `header:x-tenant`. Lines are joined with `", "`.
     Header(String),
-    /// A cookie: `cookie:session`.
+    /// A cookie: `cookie:session`. Absent if there are several that differ.
     Cookie(String),
     /// The first query parameter of this name, decoded: `query:page`.
     QueryParameter(String),
@@ -40,9 +49,10 @@ macro_rules! plain {
         }
 
         impl PlainInput {
-            const ALL: &[(&'static str, Self)] = &[$(($word, Self::$Input)),*];
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$Input),*];
 
-            /// Its name.
+            /// Its word.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$Input => $word,)*
@@ -59,7 +69,7 @@ plain! {
     ClientIp = "client_ip",
     /// The extension of the last segment of the path.
     Extension = "extension",
-    /// The host, without its port.
+    /// The host, without its port, as policies have edited it.
     Host = "host",
     /// `1.0`, `1.1` or `2`.
     HttpVersion = "http_version",
@@ -73,11 +83,11 @@ plain! {
     OriginalPath = "original_path",
     /// The query as the client sent it.
     OriginalQuery = "original_query",
-    /// The normalised path.
+    /// The normalised path, as policies have edited it.
     Path = "path",
     /// The address of the connection's peer.
     PeerIp = "peer_ip",
-    /// The query.
+    /// The query, as policies have edited it.
     Query = "query",
     /// The path exactly as it was sent.
     RawPath = "raw_path",
@@ -124,7 +134,7 @@ plain! {
 const CLIENT_NETWORK: Input = Input::ClientNetwork { ipv4: 32, ipv6: 64 };
 
 /// Words with a name after a colon.
-const NAMED: [&str; 6] = [
+pub(crate) const NAMED: [&str; 6] = [
     "cookie",
     "header",
     "query",
@@ -133,64 +143,88 @@ const NAMED: [&str; 6] = [
     "variable",
 ];
 
-/// Words that policies know once an exchange has ended.
-const AT_THE_END: [&str; 7] = [
-    "attempts",
-    "duration_ms",
-    "failure",
-    "first_byte_ms",
-    "request_body_size",
-    "response_body_size",
-    "upstream",
-];
-
-/// An error message, and advice on what to write instead.
-pub(crate) type Refusal = (String, String);
-
 impl Input {
-    /// The input with this name.
+    /// The input with this word.
     ///
     /// # Errors
-    /// There is none. The advice names a similar one.
-    pub(crate) fn named(word: &str) -> Result<Self, Refusal> {
+    /// There is none. The advice names a similar one, written in this form.
+    pub(crate) fn named(word: &str, form: Form) -> Result<Self, Refusal> {
         if let Some((kind, of)) = word.split_once(':') {
-            return Self::with_argument(word, kind, of);
+            return Self::with_argument(word, kind, of, form);
         }
         if word == "client_network" {
             return Ok(CLIENT_NETWORK);
         }
-        let known = PlainInput::ALL.iter().find(|(known, _)| *known == word);
-        known.map_or_else(|| Err(unknown(word)), |(_, input)| Ok(Self::Plain(*input)))
+        let mut known = PlainInput::ALL.iter();
+        let input = known.find(|input| input.as_str() == word);
+        input.map_or_else(|| Err(unknown(word, form)), |input| Ok(Self::Plain(*input)))
     }
 
-    fn with_argument(word: &str, kind: &str, of: &str) -> Result<Self, Refusal> {
+    fn with_argument(word: &str, kind: &str, of: &str, form: Form) -> Result<Self, Refusal> {
         let name = || match of.is_empty() || of.chars().any(char::is_control) {
             false => Ok(of.to_owned()),
             true => Err((
-                format!("`{{{word}}}` needs a name after the colon"),
-                format!("write a name: `{{{kind}:example}}`"),
+                format!("{} needs a name after the colon", form.shown(word)),
+                format!("write a name: {}", form.shown(&format!("{kind}:example"))),
             )),
         };
         let field = || {
             let name = name()?;
-            match crate::header::is_token(&name) {
+            match is_token(&name) {
                 true => Ok(name.to_ascii_lowercase()),
                 false => Err((
                     format!("`{name}` is not the name of a header field"),
-                    "a name has letters, digits and `-`: `{header:x-tenant}`".to_owned(),
+                    format!(
+                        "a name has letters, digits and `-`: {}",
+                        form.shown(&format!("{kind}:x-tenant"))
+                    ),
+                )),
+            }
+        };
+        let cookie = || {
+            let name = name()?;
+            match name.contains(['=', ';', ' ']) {
+                false => Ok(name),
+                true => Err((
+                    format!("`{name}` is not the name of a cookie"),
+                    format!("write its name alone: {}", form.shown("cookie:session")),
                 )),
             }
         };
         Ok(match kind {
             "header" => Self::Header(field()?),
             "response_header" => Self::ResponseHeader(field()?),
-            "cookie" => Self::Cookie(name()?),
+            "cookie" => Self::Cookie(cookie()?),
             "query" => Self::QueryParameter(name()?),
             "raw_query" => Self::RawQueryParameter(name()?),
-            "variable" => Self::Variable(variable(of)?),
-            "client_network" => network(of)?,
-            _ => return Err(unknown(word)),
+            "variable" => Self::Variable(variable(of, form)?),
+            "client_network" => network(of, form)?,
+            _ => return Err(unknown(word, form)),
         })
+    }
+
+    /// Whether it is a path.
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(
+            self,
+            Self::Plain(PlainInput::Path | PlainInput::OriginalPath)
+        )
+    }
+
+    /// Whether it is a query.
+    pub(crate) fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Self::Plain(PlainInput::Query | PlainInput::OriginalQuery)
+        )
+    }
+
+    /// Whether it is the host of the request.
+    pub(crate) fn is_host(&self) -> bool {
+        matches!(
+            self,
+            Self::Plain(PlainInput::Host | PlainInput::OriginalHost)
+        )
     }
 
     /// Whether it is known only once there is a response.
@@ -204,6 +238,7 @@ impl Input {
 }
 
 impl fmt::Display for Input {
+    /// As it is written in the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(input) => f.write_str(input.as_str()),
@@ -218,152 +253,69 @@ impl fmt::Display for Input {
     }
 }
 
+/// An input that stands alone, by which the gateway tells requests apart.
+impl Decode for Input {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let span = decoder.span(node);
+        let input = match Self::named(text, Form::Alone) {
+            Ok(input) => input,
+            Err((message, help)) => {
+                return decoder.refuse(Diagnostic::error(span, message).help(help));
+            }
+        };
+        if input.is_of_response() {
+            let message = format!("`{input}` is not known before there is a response");
+            return decoder.refuse(
+                Diagnostic::error(span, message)
+                    .help("write an input of the request such as `header:x-user`"),
+            );
+        }
+        if let Self::Variable(name) = &input
+            && let Some((policy, _)) = name.split_once('.')
+        {
+            let policy = Spanned::new(policy.to_owned(), span);
+            let reference = Reference::new(Kind::Policy, policy);
+            decoder.references.push(reference);
+        }
+        Some(input)
+    }
+
+    fn kind() -> String {
+        "an input such as \"header:x-user\"".to_owned()
+    }
+}
+
 /// The name of a variable, with that of its policy.
-fn variable(name: &str) -> Result<String, Refusal> {
+fn variable(name: &str, form: Form) -> Result<String, Refusal> {
     match name.split_once('.') {
         Some((policy, of)) if !policy.is_empty() && !of.is_empty() => Ok(name.to_owned()),
         _ => Err((
             format!("`{name}` is not the name of a variable"),
-            "write the policy's name in front: `{variable:auth.user}`".to_owned(),
+            format!(
+                "write the policy's name in front: {}",
+                form.shown("variable:auth.user")
+            ),
         )),
     }
 }
 
 /// The lengths of the prefixes of IPv4 and IPv6: `24/48`.
-fn network(lengths: &str) -> Result<Input, Refusal> {
+fn network(lengths: &str, form: Form) -> Result<Input, Refusal> {
     let length = |text: &str, most: u8| text.parse().ok().filter(|length| *length <= most);
     let lengths = lengths.split_once('/');
     let lengths = lengths.and_then(|(v4, v6)| Some((length(v4, 32)?, length(v6, 128)?)));
     let Some((ipv4, ipv6)) = lengths else {
         return Err((
             "`client_network` has the lengths of two prefixes".to_owned(),
-            "write those of IPv4 and IPv6: `{client_network:24/48}`".to_owned(),
+            format!(
+                "write those of IPv4 and IPv6: {}",
+                form.shown("client_network:24/48")
+            ),
         ));
     };
     Ok(Input::ClientNetwork { ipv4, ipv6 })
 }
 
-fn unknown(word: &str) -> Refusal {
-    if AT_THE_END.contains(&word) {
-        return (
-            format!("`{{{word}}}` is known only once an exchange has ended"),
-            "leave it out".to_owned(),
-        );
-    }
-    let message = format!("`{{{word}}}` is not a part of the request");
-    if let Some(own) = elsewhere(word.trim_start_matches("http.request.")) {
-        return (message, format!("write `{own}`"));
-    }
-    let kind = word.split_once(':').map_or(word, |(kind, _)| kind);
-    let plain = PlainInput::ALL.iter().map(|(known, _)| *known);
-    let all: Vec<&str> = plain.chain(NAMED).chain(["client_network"]).collect();
-    (message, suggest::one_of(kind, all, "the parts are"))
-}
-
-/// The equivalent of a variable of nginx or Caddy.
-pub(crate) fn elsewhere(name: &str) -> Option<String> {
-    let plain = match name {
-        "scheme" => "{scheme}",
-        "host" | "http_host" | "server_name" | "hostport" => "{host}",
-        "uri" | "request_uri" => "{path}{query}",
-        "document_uri" | "path" | "uri.path" => "{path}",
-        "args" | "query_string" | "is_args" | "query" | "uri.query" => "{query}",
-        "remote_addr" | "binary_remote_addr" | "realip_remote_addr" | "client_ip" => "{client_ip}",
-        "remote_host" | "remote.host" => "{peer_ip}",
-        "request_method" | "method" => "{method}",
-        "request_id" | "uuid" => "{request_id}",
-        "ssl_protocol" | "tls_version" => "{tls_version}",
-        "ssl_cipher" | "tls_cipher" => "{tls_cipher}",
-        "ssl_server_name" => "{tls_server_name}",
-        "ssl_client_s_dn" => "{tls_client_subject}",
-        _ => "",
-    };
-    if !plain.is_empty() {
-        return Some(plain.to_owned());
-    }
-    let named = [
-        ("arg_", "query"),
-        ("http_", "header"),
-        ("cookie_", "cookie"),
-        ("sent_http_", "response_header"),
-        ("query.", "query"),
-        ("header.", "header"),
-        ("cookie.", "cookie"),
-        ("uri.query.", "query"),
-    ];
-    let (kind, of) = named
-        .iter()
-        .find_map(|(before, kind)| Some((*kind, name.strip_prefix(before)?)))?;
-    let of = match kind.ends_with("header") {
-        true => of.replace('_', "-").to_ascii_lowercase(),
-        false => of.to_owned(),
-    };
-    (!of.is_empty()).then(|| format!("{{{kind}:{of}}}"))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{AT_THE_END, Input, NAMED, PlainInput};
-
-    /// Templates of the configuration and those of policies have the same words.
-    #[test]
-    fn the_words_are_those_of_the_sdk() {
-        let sdk = include_str!("../../../sdk/rust/src/template.rs");
-        let (_, table) = sdk.split_once("const PLAIN").unwrap();
-        let (table, _) = table.split_once("/// The input with this name").unwrap();
-        let words = table.split('"').skip(1).step_by(2);
-        let mut missing: Vec<&str> = words
-            .filter(|word| {
-                !NAMED.contains(word) && !AT_THE_END.contains(word) && Input::named(word).is_err()
-            })
-            .collect();
-        missing.retain(|word| *word != "client_network");
-        assert!(missing.is_empty(), "{missing:?}");
-        for (word, _) in PlainInput::ALL {
-            assert!(table.contains(&format!("(\"{word}\", ")), "{word}");
-        }
-        for word in NAMED {
-            assert!(table.contains(&format!("(\"{word}\", ")), "{word}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_written_as_it_is_read() {
-        for word in [
-            "client_ip",
-            "header:x-a",
-            "cookie:Session",
-            "query:page",
-            "raw_query:page",
-            "variable:auth.user",
-            "client_network:24/48",
-            "response_header:x-version",
-        ] {
-            assert_eq!(Input::named(word).unwrap().to_string(), word);
-        }
-        let folded = Input::named("header:X-A").unwrap();
-        assert_eq!(folded, Input::Header("x-a".to_owned()));
-    }
-
-    #[test]
-    fn an_unknown_name_is_refused_with_what_to_write() {
-        for (word, what, help) in [
-            ("hots", "`{hots}` is not a part", "did you mean `host`?"),
-            ("headers:x", "is not a part", "did you mean `header`?"),
-            ("header:", "needs a name", "{header:example}"),
-            ("header:a b", "not the name of a header field", "letters"),
-            ("variable:user", "not the name of a variable", "auth.user"),
-            ("client_network:33/1", "two prefixes", "24/48"),
-            ("upstream", "once an exchange has ended", "leave it out"),
-            ("http.request.header.X-A", "is not a part", "{header:x-a}"),
-            ("uri", "is not a part", "write `{path}{query}`"),
-            ("arg_page", "is not a part", "write `{query:page}`"),
-        ] {
-            let (said, helped) = Input::named(word).unwrap_err();
-            assert!(
-                said.contains(what) && helped.contains(help),
-                "{word}: {said}; {helped}"
-            );
-        }
-    }
-}
+mod tests;

@@ -196,4 +196,28 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {describe, field, table, tree, words};
+/// Implements `Decode` by a function from text, which returns an error message and advice.
+macro_rules! parsed {
+    ($($Type:ty: $parse:path, $kind:literal;)*) => {
+        $(
+            impl crate::decode::Decode for $Type {
+                fn decode(node: &crate::decode::Node<'_>, decoder: &mut crate::decode::Decoder<'_>) -> Option<Self> {
+                    let text = decoder.text(node, &Self::kind())?;
+                    let span = decoder.span(node);
+                    match $parse(text) {
+                        Ok(value) => Some(value),
+                        Err((message, help)) => {
+                            decoder.refuse(crate::diagnostic::Diagnostic::error(span, message).help(help))
+                        }
+                    }
+                }
+
+                fn kind() -> String {
+                    $kind.to_owned()
+                }
+            }
+        )*
+    };
+}
+
+pub(crate) use {describe, field, parsed, table, tree, words};

@@ -13,7 +13,7 @@ use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::reference::FieldDoc;
 use crate::span::Spanned;
-use crate::{suggest, upstream};
+use crate::{endpoint_address, suggest};
 
 /// A table with a name: `[upstreams.sales]`.
 #[derive(Debug, Clone)]
@@ -255,7 +255,7 @@ fn unknown<'a>(
     let is_word = !is_near && (Directory::known(name).is_some() || name.value == "default");
     let help = match known.is_empty() {
         _ if is_address => {
-            let endpoints = match upstream::host_and_port(name) {
+            let endpoints = match endpoint_address::host_and_port(name) {
                 Some(address) => format!("the `endpoints = [\"{address}\"]`"),
                 None => "its `endpoints`".to_owned(),
             };

@@ -1,6 +1,6 @@
 //! Patterns for the paths that a route matches.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use toml::de::DeValue;
 
@@ -116,6 +116,13 @@ pub(crate) fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Stri
             "a path has no query and no fragment",
             format!("write \"{plain}\""),
         ))
+    } else if text.contains(['{', '}']) {
+        Some(fault(
+            "a path has no parameters",
+            "write the part in front of them: a path takes all below it; or use `regex`: \
+             `path = { regex = '^/users/[^/]+$' }`"
+                .to_owned(),
+        ))
     } else if text.contains("//") || text.split('/').any(|segment| matches!(segment, "." | "..")) {
         Some(fault(
             "no request matches: paths are matched with `//`, `.` and `..` resolved",
@@ -127,12 +134,55 @@ pub(crate) fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Stri
             "write the path without them".to_owned(),
         ))
     } else {
-        None
+        match normal(text) {
+            None => Some(fault(
+                "`%` stands before two hexadecimal digits, and not before `00`",
+                "write `%25` for a `%`".to_owned(),
+            )),
+            Some(normal) if normal != text => Some(fault(
+                "this is not the normal form of a path, in which paths are matched",
+                format!("write \"{normal}\""),
+            )),
+            Some(_) => None,
+        }
     };
     match fault {
         Some(fault) => decoder.refuse(fault),
         None => Some(text.to_owned()),
     }
+}
+
+/// The text in the normal form of paths, as `janua_http::path` makes it, but for slashes and dots:
+/// what may stand in a path is written as it is, everything else percent-encoded. None if it has a
+/// malformed escape, or that of a NUL.
+pub(crate) fn normal(text: &str) -> Option<String> {
+    let mut normal = String::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let (byte, stands_for_itself) = if byte == b'%' {
+            let mut digit = || char::from(bytes.next()?).to_digit(16);
+            let byte = u8::try_from(digit()? << 4 | digit()?).ok()?;
+            (byte, is_unreserved(byte))
+        } else {
+            (
+                byte,
+                is_unreserved(byte) || b"!$&'()*+,;=:@/".contains(&byte),
+            )
+        };
+        match (byte, stands_for_itself) {
+            (0, _) => return None,
+            (byte, true) => normal.push(char::from(byte)),
+            (byte, false) => {
+                let _ = write!(normal, "%{byte:02X}");
+            }
+        }
+    }
+    Some(normal)
+}
+
+/// Never needs an escape (RFC 3986, section 2.3).
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 /// The equivalent of an nginx `location` with a modifier: `~* \.js$`.
@@ -227,4 +277,27 @@ fn suffixes(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
 fn expression(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
     let text = decoder.text(node, "a regular expression")?;
     Some(PathPattern::Regex(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normal;
+
+    #[test]
+    fn the_normal_form_of_paths() {
+        for (text, expected) in [
+            ("/a-b/~c;d=1:@", Some("/a-b/~c;d=1:@")),
+            ("/caf\u{e9} 1", Some("/caf%C3%A9%201")),
+            ("/caf%c3%a9", Some("/caf%C3%A9")),
+            ("/%61%2f%2E", Some("/a%2F.")),
+            ("/a\"<>^`|\\", Some("/a%22%3C%3E%5E%60%7C%5C")),
+            ("/a%", None),
+            ("/a%4", None),
+            ("/a%zz", None),
+            ("/a%+1", None),
+            ("/a%00", None),
+        ] {
+            assert_eq!(normal(text).as_deref(), expected, "{text}");
+        }
+    }
 }

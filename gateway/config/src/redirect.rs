@@ -1,10 +1,12 @@
 //! The target `redirect`: written as one address, or as the parts in which it differs from that
 //! of the request.
 
-use crate::address::{Address, HostTemplate, PathTemplate, RedirectScheme};
+use crate::address::{Address, RedirectScheme};
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::host_template::HostTemplate;
 use crate::macros::table;
+use crate::path_template::PathTemplate;
 use crate::rewrite::PathPrefix;
 use crate::span::{Span, Spanned};
 
@@ -36,6 +38,14 @@ table! {
         status: Option<Spanned<RedirectCode>> = optional("as `code` says");
         /// The same as `status`.
         code: Spanned<RedirectCode> = default("302");
+    }
+    refused {
+        "permanent": "write `status = 308`, or `status = 301`, with which clients may change the method to GET",
+        "url": "write `to`",
+        "uri": "write `to`",
+        "location": "write `to`",
+        "hostname": "write `host`",
+        "replace_prefix": "write `prefix`",
     }
     check parts
 }

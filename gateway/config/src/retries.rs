@@ -36,6 +36,14 @@ table! {
         body: Spanned<Size> = default("\"64KiB\"");
     }
     short more
+    refused {
+        "attempts": "write `more`, which does not count the first attempt",
+        "tries": "write `more`, which does not count the first attempt",
+        "num_retries": "write `more`",
+        "retry_on": "write `on`",
+        "timeout": "write `try_timeout`",
+        "per_try_timeout": "write `try_timeout`",
+    }
     check sensible
 }
 

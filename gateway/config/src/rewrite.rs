@@ -1,10 +1,11 @@
 //! `rewrite` of a route: the host and path that the upstream gets.
 
-use crate::address::{HostTemplate, PathTemplate};
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::host_template::HostTemplate;
 use crate::macros::table;
 use crate::path::{PathPattern, literal};
+use crate::path_template::PathTemplate;
 use crate::route::Route;
 use crate::span::{Span, Spanned};
 use crate::target::Target;
@@ -21,6 +22,12 @@ table! {
         /// What the upstream gets in place of the route's own path, which must be a prefix:
         /// with `"/v2"` on a route for `/api`, `/api/x` becomes `/v2/x`.
         prefix: Option<Spanned<PathPrefix>> = optional("the route's own path");
+    }
+    refused {
+        "to": "write `path`, or `redirect` in place of `upstream` and `rewrite`",
+        "uri": "write `path`",
+        "hostname": "write `host`",
+        "replace_prefix": "write `prefix`",
     }
     check one_path
 }
@@ -41,6 +48,13 @@ impl Decode for PathPrefix {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match decoder.text(node, &Self::kind())? {
             "" => Some(Self("/".to_owned())),
+            text if text.contains(['{', '}']) => {
+                let span = decoder.span(node);
+                decoder.refuse(
+                    Diagnostic::error(span, format!("`{text}`: `prefix` has no inputs"))
+                        .help("write `path`, which may contain them, in place of `prefix`"),
+                )
+            }
             _ => literal(node, decoder).map(Self),
         }
     }

@@ -106,6 +106,13 @@ table! {
         access_log: bool = default("true");
     }
     called "route" by label
+    refused {
+        "query_params": "write `query = { v = \"2\" }`",
+        "queries": "write `query = { v = \"2\" }`",
+        "timeout": "write `request_timeout` for a whole request, or `upstream_timeout` for each attempt",
+        "backend_timeout": "write `upstream_timeout`",
+        "add_headers": "write `request_headers` or `response_headers`",
+    }
     check whole
 }
 

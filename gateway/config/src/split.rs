@@ -8,11 +8,11 @@ use toml::de::DeValue;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header_edits::HeaderEdits;
+use crate::input::Input;
 use crate::list::NonEmpty;
 use crate::macros::table;
 use crate::names::UpstreamName;
 use crate::reference::FieldDoc;
-use crate::request_input::RequestInput;
 use crate::rewrite::Rewrite;
 use crate::route::{UpstreamHost, check_prefix};
 use crate::span::Spanned;
@@ -23,10 +23,10 @@ table! {
         /// The upstreams and their weights. Once an upstream is chosen for a request, the request
         /// stays with it: others are not tried, even if it fails.
         split: NonEmpty<SplitMember> = required;
-        /// The value of a request by which it is divided: requests with the same value go to the
+        /// The input by which requests are divided, such as `"header:x-user"`: requests with the same value go to the
         /// same upstream, and when a weight grows, none moves away from its upstream. Requests
         /// without it, or with an empty one, draw anew each time.
-        by: Option<Spanned<RequestInput>> = optional("each request draws anew");
+        by: Option<Spanned<Input>> = optional("each request draws anew");
     }
     refused {
         "sticky": "requests with the same value stay together by `by`, as in `by = \"header:x-user\"`",
@@ -59,6 +59,7 @@ table! {
     }
     called "upstream" by label
     refused {
+        "name": "write `upstream`",
         "percent": "a share is written as `weight`, relative to the other weights",
     }
     check member

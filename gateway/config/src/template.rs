@@ -2,7 +2,8 @@
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
-use crate::input::{Input, Refusal, elsewhere};
+use crate::input::Input;
+use crate::input_advice::{Form, Refusal, elsewhere};
 
 /// Text with inputs in braces. `{{` and `}}` stand for braces, and `$$` for a `$`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,6 +19,16 @@ pub enum TemplatePart {
     Literal(String),
     /// The value of this input.
     Input(Input),
+}
+
+impl TemplatePart {
+    /// Whether an address that begins with it begins with a path.
+    pub(crate) fn begins_path(&self) -> bool {
+        match self {
+            Self::Literal(text) => text.starts_with('/'),
+            Self::Input(input) => input.is_path(),
+        }
+    }
 }
 
 impl Template {
@@ -45,14 +56,13 @@ impl Template {
                 let Some((word, after)) = inside.split_once('}') else {
                     return Err((
                         "`{` is not closed".to_owned(),
-                        "write `}` after the name of the part; a brace itself is written `{{`"
-                            .to_owned(),
+                        "write `}` after the input; a brace itself is written `{{`".to_owned(),
                     ));
                 };
                 if !literal.is_empty() {
                     parts.push(TemplatePart::Literal(std::mem::take(&mut literal)));
                 }
-                parts.push(TemplatePart::Input(Input::named(word)?));
+                parts.push(TemplatePart::Input(Input::named(word, Form::InBraces)?));
                 rest = after;
             } else {
                 return Err((
@@ -69,6 +79,23 @@ impl Template {
             text: text.to_owned(),
             parts,
         })
+    }
+
+    /// Parses text whose inputs are those of a request.
+    ///
+    /// # Errors
+    /// As of [`Self::parse`], and an input of a response.
+    pub(crate) fn of_request(text: &str) -> Result<Self, Refusal> {
+        let template = Self::parse(text)?;
+        let mut of_response = template.inputs().filter(|input| input.is_of_response());
+        if let Some(input) = of_response.next() {
+            return Err((
+                format!("`{{{input}}}` is not known before there is a response"),
+                "leave it out".to_owned(),
+            ));
+        }
+        drop(of_response);
+        Ok(template)
     }
 
     /// The text as it is written.
@@ -132,13 +159,11 @@ fn dollar(after: &str) -> Result<&str, Refusal> {
     if name.is_empty() && !after.starts_with('{') {
         return Ok(after);
     }
-    let help = match elsewhere(name) {
-        Some(own) => format!("write `{own}`"),
-        None => "parts of the request are written `{host}`, `{path}`, `{header:x-a}` and so on; \
-                 write `$$` for a `$`"
-            .to_owned(),
-    };
-    Err((format!("`${name}` is not a part of the request"), help))
+    let help = elsewhere(name, Form::InBraces).unwrap_or_else(|| {
+        "inputs are written `{host}`, `{path}`, `{header:x-a}` and so on; write `$$` for a `$`"
+            .to_owned()
+    });
+    Err((format!("`${name}` is not an input"), help))
 }
 
 #[cfg(test)]
@@ -177,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_part_is_refused_with_what_to_write() {
+    fn what_is_no_input_is_refused_with_what_to_write() {
         for (text, what, help) in [
             ("https://$host/", "`$host` is", "write `{host}`"),
             ("$scheme://a", "`$scheme` is", "write `{scheme}`"),
@@ -200,7 +225,7 @@ mod tests {
                 "`{http.request.host}` is",
                 "`{host}`",
             ),
-            ("{hots}", "`{hots}` is", "did you mean `host`?"),
+            ("{hots}", "`{hots}` is", "did you mean `{host}`?"),
             ("{host", "not closed", "write `}`"),
             ("host}", "closes nothing", "`}}`"),
         ] {

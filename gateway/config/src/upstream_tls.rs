@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::endpoint_address::is_dns_name;
 use crate::macros::{table, words};
 use crate::span::Spanned;
-use crate::upstream::is_dns_name;
 
 table! {
     /// TLS on the connections to an upstream.

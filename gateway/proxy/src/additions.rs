@@ -7,6 +7,7 @@ use janua_wasm::CacheRule;
 use crate::caching::prefixed;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::{AnsweredBy, Original};
+use crate::head_bounds;
 use crate::head_edits::HeadEdits;
 use crate::heads::Heads;
 use crate::record::Fetched;
@@ -45,16 +46,48 @@ impl Exchange {
                 prefixed(&mut self.caching.personal, value);
             }
         }
-        edits.edit(&values, &mut self.heads.request.fields);
+        let fields = &mut self.heads.request.fields;
+        let was_within = !head_bounds::exceed(fields);
+        edits.edit(&values, fields);
+        if was_within && head_bounds::exceed(fields) {
+            let words = head_bounds::words("the route");
+            return Err(Failure::with(Kind::RequestHeadTooLarge, words));
+        }
         Ok(())
     }
 
     /// Makes the edits that the configuration makes to the head of the response, which came
     /// from `by`. A value that cannot be made is absent: there is nobody who could answer for
     /// it any more.
-    pub(crate) fn edit_response(&mut self, edits: &HeadEdits, by: AnsweredBy) {
+    ///
+    /// # Errors
+    /// The head would be too large. The response that reports this cannot fail in turn: it goes
+    /// without these edits if they make it too large as well.
+    pub(crate) fn edit_response(
+        &mut self,
+        edits: &HeadEdits,
+        by: AnsweredBy,
+    ) -> Result<(), Failure> {
         let values = edits.render_usable(&self.view(Some(by)));
-        edits.edit(&values, &mut self.heads.response.fields);
+        let is_last = self.exceeded_by_edits || self.failed_policy.is_some();
+        let fields = &mut self.heads.response.fields;
+        let was_within = !head_bounds::exceed(fields);
+        let unedited = is_last.then(|| fields.clone());
+        edits.edit(&values, fields);
+        if !was_within || !head_bounds::exceed(fields) {
+            return Ok(());
+        }
+        match unedited {
+            Some(unedited) => {
+                *fields = unedited;
+                Ok(())
+            }
+            None => {
+                self.exceeded_by_edits = true;
+                let words = head_bounds::words("the route");
+                Err(Failure::with(Kind::ResponseHeadTooLarge, words))
+            }
+        }
     }
 
     /// Takes over the log record and the variables of a fetch that another task performed.

@@ -66,6 +66,9 @@ pub(crate) struct Exchange {
     /// The policy that failed in the response phase. It is not asked about the response that
     /// reports its failure.
     pub(crate) failed_policy: Option<usize>,
+    /// The edits of the route have made the head of a response too large. The response that reports
+    /// it goes without them if they would do so again.
+    pub(crate) exceeded_by_edits: bool,
     /// The connection is closed after the response, whatever the client wants.
     pub(crate) is_last: bool,
     /// When the connection is too old for further requests.
@@ -110,6 +113,7 @@ impl Exchange {
             matched: None,
             chosen: None,
             failed_policy: None,
+            exceeded_by_edits: false,
             is_last: false,
             expires_at: None,
             client_share: None,
@@ -153,6 +157,7 @@ impl Exchange {
             matched: self.matched.clone(),
             chosen: self.chosen,
             failed_policy: None,
+            exceeded_by_edits: false,
             is_last: false,
             expires_at: None,
             client_share: None,

@@ -69,6 +69,7 @@ mod fill;
 mod forward;
 mod grpc_web;
 mod handshake;
+mod head_bounds;
 mod head_edits;
 mod heads;
 mod hidden_query;

@@ -142,7 +142,7 @@ fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
     let of_upstream = to.and_then(|to| to.response_head.as_ref());
     for edits in route.response_head.iter().chain(of_upstream) {
         let by = exchange.record.answered_by.unwrap_or(answer.by);
-        exchange.edit_response(edits, by);
+        exchange.edit_response(edits, by)?;
     }
     exchange.restore_coding_fields();
     exchange.matched = None;
@@ -159,8 +159,8 @@ fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
         return Err(failure.clone());
     }
     failure_response(exchange, failure).or_else(|second| {
-        // A policy of the response phase has failed. It is left out the second time, which
-        // therefore succeeds.
+        // A policy of the response phase has failed, or the head has become too large. What
+        // failed is left out the second time, which therefore succeeds.
         exchange.record.fail(&second);
         failure_response(exchange, &second)
     })

@@ -3,7 +3,8 @@
 use janua_http::url::UrlWriter;
 use janua_wasm::{Facts, Input, Single};
 
-/// The largest value that is made for a field, in bytes.
+/// The largest value that is made for a field, and the most that an address takes of a request, in
+/// bytes.
 const MAX_VALUE: usize = 64 * 1024;
 
 /// Text with inputs.
@@ -83,6 +84,7 @@ impl Template {
     /// See [`Unusable`].
     pub(crate) fn write_to(&self, url: &mut UrlWriter, facts: &dyn Facts) -> Result<(), Unusable> {
         let mut value = Vec::new();
+        let mut size = 0;
         for part in &self.parts {
             let input = match part {
                 Part::Literal(text) => {
@@ -93,6 +95,10 @@ impl Template {
             };
             value.clear();
             let is_present = append(input, facts, &mut value)?;
+            size += value.len();
+            if size > MAX_VALUE {
+                return Err(Unusable::TooLarge);
+            }
             match input {
                 Input::Path | Input::OriginalPath => url.path(&value),
                 Input::Query | Input::OriginalQuery => url.query(is_present.then_some(&*value)),
@@ -199,6 +205,9 @@ mod tests {
         assert_eq!(credential.value(&Exchange), Err(conflicting.clone()));
         let mut url = UrlWriter::of_path();
         assert_eq!(credential.write_to(&mut url, &Exchange), Err(conflicting));
+        let twice = Template::new([header("x-long"), literal("/"), header("x-long")]);
+        let written = twice.write_to(&mut UrlWriter::of_path(), &Exchange);
+        assert_eq!(written, Err(Unusable::TooLarge));
     }
 
     #[test]

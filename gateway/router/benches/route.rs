@@ -9,13 +9,18 @@
 use std::borrow::Cow;
 
 use divan::{Bencher, black_box};
-use janua_router::{HostPattern, PathPattern, Request, RouteSpec, Router, SiteSpec};
+use janua_router::{
+    HostPattern, PathPattern, QueryPattern, Request, RouteSpec, Router, SiteSpec, ValuePattern,
+};
 
 const SIZES: [usize; 3] = [10, 100, 10_000];
 
 fn main() {
     divan::main();
 }
+
+/// The query of all requests. The gateway's own reader of queries is not measured.
+const QUERY: &str = "q=tea&page=3&v=2";
 
 struct Asked(String, String);
 
@@ -32,19 +37,24 @@ impl Request for Asked {
     fn header(&self, _: &str) -> Option<Cow<'_, [u8]>> {
         None
     }
-    fn query_parameter(&self, _: &str) -> Option<Cow<'_, [u8]>> {
-        None
+    fn query_parameter(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let mut pairs = QUERY.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(known, _)| *known == name)?;
+        Some(value.as_bytes().into())
     }
 }
 
-fn site(hosts: HostPattern, paths: Vec<PathPattern>) -> SiteSpec {
-    let route = |path| RouteSpec {
+fn route(path: PathPattern) -> RouteSpec {
+    RouteSpec {
         path,
         bare: false,
         methods: Vec::new(),
         headers: Vec::new(),
         query: Vec::new(),
-    };
+    }
+}
+
+fn site(hosts: HostPattern, paths: Vec<PathPattern>) -> SiteSpec {
     SiteSpec {
         hosts: vec![hosts],
         routes: paths.into_iter().map(route).collect(),
@@ -79,6 +89,30 @@ fn segment(bencher: Bencher<'_, '_>, size: usize) {
     let paths = (0..size).map(|i| PathPattern::Segment(format!("/api/v1/resource-{i}")));
     let asked = |i| Asked(String::new(), format!("/api/v1/resource-{i}/42"));
     let sites = [site(HostPattern::Default, paths.collect())];
+    run(bencher, &sites, &spread(size, asked));
+}
+
+/// Each path has three routes, of which a condition on the query decides: a value that the request
+/// has not, an expression that does not match, and a value that it has.
+#[divan::bench(args = SIZES)]
+fn query(bencher: Bencher<'_, '_>, size: usize) {
+    let tests = [
+        ValuePattern::Equals("1".to_owned()),
+        ValuePattern::Regex("^3[0-9]*$".to_owned()),
+        ValuePattern::Equals("2".to_owned()),
+    ];
+    let routes = (0..size).map(|i| RouteSpec {
+        query: vec![QueryPattern {
+            name: "v".to_owned(),
+            value: tests.get(i % 3).cloned().unwrap_or(ValuePattern::Present),
+        }],
+        ..route(PathPattern::Segment(format!("/api/v1/resource-{}", i / 3)))
+    });
+    let asked = |i| Asked(String::new(), format!("/api/v1/resource-{}/42", i / 3));
+    let sites = [SiteSpec {
+        hosts: vec![HostPattern::Default],
+        routes: routes.collect(),
+    }];
     run(bencher, &sites, &spread(size, asked));
 }
 

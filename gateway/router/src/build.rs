@@ -25,11 +25,27 @@ pub struct BuildError {
     /// Index of the route within the site; none if the error concerns the site
     /// itself.
     pub route: Option<usize>,
+    /// The part of the route that the error is about.
+    pub part: Part,
     /// Index of another route of the site that is involved, such as the one
     /// repeated.
     pub other: Option<usize>,
     /// The error in one line, for the operator.
     pub message: String,
+}
+
+/// A part of a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Its path, or all of it.
+    #[default]
+    Path,
+    /// The method of this index.
+    Method(usize),
+    /// The condition on header fields of this index.
+    Header(usize),
+    /// The condition on query parameters of this index.
+    Query(usize),
 }
 
 impl fmt::Display for BuildError {
@@ -69,9 +85,10 @@ pub(crate) fn build(specs: &[SiteSpec]) -> Result<Router, Vec<BuildError>> {
 /// operator sees all of them at once.
 #[derive(Default)]
 struct Build {
-    /// The site and route being built, for errors.
+    /// The site, the route and the part of it that is being built, for errors.
     site: usize,
     route: Option<usize>,
+    part: Part,
     hosts: Hosts,
     regexes: Vec<Regex>,
     /// The index of each expression that is already compiled.
@@ -88,6 +105,7 @@ impl Build {
         self.errors.push(BuildError {
             site: self.site,
             route: self.route,
+            part: self.part,
             other,
             message,
         });
@@ -161,26 +179,30 @@ impl Build {
     fn route(&mut self, spec: &RouteSpec) -> Option<Route> {
         let before = self.errors.len();
         let path = self.path(&spec.path);
-        for method in &spec.methods {
+        for (place, method) in spec.methods.iter().enumerate() {
+            self.part = Part::Method(place);
             if let Some(fault) = method_fault(method) {
                 self.error(fault);
             }
         }
         let mut conditions = Vec::with_capacity(spec.headers.len() + spec.query.len());
-        for header in &spec.headers {
+        for (place, header) in spec.headers.iter().enumerate() {
+            self.part = Part::Header(place);
             if !is_token(&header.name) {
                 self.error(format!("`{}` is not the name of a head field", header.name));
             }
             let name = header.name.to_ascii_lowercase().into();
             conditions.push(self.condition(Of::Header(name), &header.value));
         }
-        for parameter in &spec.query {
+        for (place, parameter) in spec.query.iter().enumerate() {
+            self.part = Part::Query(place);
             if parameter.name.is_empty() {
                 self.error("a query parameter has no name".to_owned());
             }
             let name = parameter.name.as_str().into();
             conditions.push(self.condition(Of::Query(name), &parameter.value));
         }
+        self.part = Part::Path;
         (self.errors.len() == before).then(|| Route {
             path: path.unwrap_or(Path::Any),
             bare: spec.bare,

@@ -62,7 +62,7 @@ mod site;
 mod spec;
 mod trie;
 
-pub use build::BuildError;
+pub use build::{BuildError, Part};
 pub use explain::{Candidate, Explanation, Reason};
 pub use order::{host_order, route_order};
 pub use router::{Match, Request, Router};

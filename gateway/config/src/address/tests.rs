@@ -1,4 +1,6 @@
-use super::{AddressScheme, HostTemplate, address, host, path};
+use super::{AddressScheme, HostTemplate, address};
+use crate::host_template::host;
+use crate::path_template::path;
 use crate::template::TemplatePart;
 
 /// The parts as they are written.
@@ -93,6 +95,10 @@ fn an_input_does_not_decide_where_an_address_leads() {
         ("javascript:alert(1)", "neither an address", "www.example"),
         ("https://{host", "not closed", "write `}`"),
         ("/{status}", "before there is a response", "leave it out"),
+        ("/a/../{query:x}", "do not remain", "once resolved"),
+        ("https://a.example/%2e./{query:x}", "do not remain", "once"),
+        ("https://a..example/", "not name a host", "write a name"),
+        ("https://.{host}/", "does not name a host", "write a name"),
         ("", "not an address", "write an address"),
         ("/a b", "not an address", "without spaces"),
     ] {
@@ -124,6 +130,9 @@ fn hosts() {
         "a.example/x",
         "a b",
         ".",
+        ".a.example",
+        "a..example",
+        "{host}..example",
         "[::1",
         "[a]",
         "a:b",
@@ -155,9 +164,13 @@ fn paths() {
         ("/a//b", "do not remain"),
         ("/a/../b", "do not remain"),
         ("/a/{path}/..", "do not remain"),
+        ("/a/%2e%2E/b", "do not remain"),
+        ("/a%zz", "two hexadecimal digits"),
+        ("/a%00", "two hexadecimal digits"),
+        ("/a%{query:x}", "two hexadecimal digits"),
         ("/a\\b", "backslash"),
         ("/a\nb", "control"),
-        ("/{stats}", "`{stats}` is not a part"),
+        ("/{stats}", "`{stats}` is not an input"),
     ] {
         let (said, _) = path(text).unwrap_err();
         assert!(said.contains(what), "{text}: {said}");

@@ -82,6 +82,35 @@ fn json_counts_lines_and_columns_from_one() {
     assert_eq!(json.as_array().unwrap().len(), 1 + 1, "{json:#}");
 }
 
+/// What a route sets and adds fits into a head, beside what was received.
+#[test]
+fn a_route_does_not_edit_more_than_fits_into_a_head() {
+    let file = |edits: &str| {
+        format!(
+            "[listeners.public]\naddress = \"*:80\"\n[[sites]]\nhosts = [\"*\"]\n\
+             [[sites.routes]]\nrespond = {{}}\n[sites.routes.response_headers]\n{edits}\n"
+        )
+    };
+    let set = (0..100).map(|n| format!("x-{n} = \"{n}\""));
+    let set = set.collect::<Vec<_>>().join(", ");
+    let add = |lines| vec!["\"1\""; lines].join(", ");
+    let lines = |added| format!("set = {{ {set} }}\nadd = {{ x-a = [{}] }}", add(added));
+    let text = |bytes| format!("set = {{ x-a = \"a\", x-b = \"{}\" }}", "b".repeat(bytes));
+    for (edits, message) in [
+        (lines(28), None),
+        (lines(29), Some("at most 128 header fields")),
+        (text(32 * 1024 - 1), None),
+        (text(32 * 1024), Some("at most 32 KiB of text")),
+    ] {
+        let parsed = parse(Sources::single("a.toml", file(&edits)));
+        let errors = parsed.err().map(|errors| errors.to_string());
+        match message {
+            None => assert_eq!(errors, None),
+            Some(message) => assert!(errors.unwrap().contains(message), "{message}"),
+        }
+    }
+}
+
 #[test]
 fn a_file_cannot_steer_the_terminal() {
     let text = "[listeners.\"\\u001b[2J\"]\naddress = \"x\"\n";

@@ -9,9 +9,8 @@ use janua_config::{
     EncodedSlash, Encoding, EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, Hedge,
     HiddenDots, HostPattern, Input, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse,
     PanicThreshold, PathPattern, PlainInput, ProxyVersion, Rate, RedirectHost, RedirectScheme,
-    RequestInput, Resolve, RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target,
-    TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, ValueTest, WebhookBody,
-    WebhookTemplate, parse,
+    Resolve, RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart,
+    TlsVersion, Token, UpstreamHost, UpstreamHttp, ValueTest, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -418,7 +417,7 @@ fn upstream() {
     let Balance::Hash(hash) = &*config.upstreams["called"].balance else {
         panic!("{:?}", config.upstreams["called"].balance);
     };
-    assert_eq!(hash.hash, RequestInput::Header("x-user".to_owned()));
+    assert_eq!(hash.hash, Input::Header("x-user".to_owned()));
     assert_eq!(hash.bounded.unwrap().get(), 1.25);
     let tls = config.upstreams["called"].tls.on().unwrap();
     assert_eq!(
@@ -735,7 +734,7 @@ fn split_and_mirrors() {
     let rewrite = found.rewrite.as_ref().unwrap();
     assert_eq!(rewrite.prefix.as_ref().unwrap().as_str(), "/found");
     let by = split.by.as_ref().unwrap();
-    assert_eq!(by.value, RequestInput::Cookie("user".to_owned()));
+    assert_eq!(by.value, Input::Cookie("user".to_owned()));
     let names: Vec<_> = route.target.upstreams().map(|it| it.as_str()).collect();
     assert_eq!(names, ["sales", "next", "called", "found"]);
 

@@ -1,10 +1,11 @@
 //! Compiles templates, edits of heads, rewrites and redirects.
 
-use janua_config::{self as config, Diagnostic, PlainInput};
+use janua_config::{self as config, Diagnostic};
 use janua_http::fields::ConstantEdits;
-use janua_wasm::{Input, PrefixLengths};
+use janua_wasm::Input;
 
 use super::Compiler;
+use super::inputs::input;
 use super::targets::Said;
 use crate::head_edits::HeadEdits;
 use crate::location::{Location, Origin, Port, Scheme};
@@ -14,8 +15,8 @@ use crate::snapshot::{HostField, PathEdit, Redirect, Rewrite, RewrittenHost};
 use crate::template::{Part, Template};
 
 impl Compiler<'_, '_> {
-    /// Checks what the fields and addresses of a route refer to: variables that policies of the
-    /// route set, and fields that no policy of the site owns.
+    /// Checks what a route refers to: variables that policies of the route set, and fields that no
+    /// policy of the site owns.
     pub(super) fn check_edits(
         &mut self,
         site: &config::Site,
@@ -49,7 +50,7 @@ impl Compiler<'_, '_> {
             let policy = name.split_once('.').map_or("", |(policy, _)| policy);
             self.found.push(
                 Diagnostic::error(span, format!("no policy of this route sets `{name}`")).help(
-                    format!("use the policy `{policy}` here, or leave `{{variable:{name}}}` out"),
+                    format!("use the policy `{policy}` here, or leave the variable out"),
                 ),
             );
         }
@@ -80,7 +81,7 @@ fn members(route: &config::Route) -> impl Iterator<Item = &config::SplitMember> 
     members.into_iter().flat_map(|members| members.iter())
 }
 
-/// The inputs that fields and addresses of a route refer to, with the position of each.
+/// The inputs that a route refers to, with the position of each.
 fn inputs(route: &config::Route) -> Vec<(config::Span, Vec<&config::Input>)> {
     fn of(parts: &[config::TemplatePart]) -> Vec<&config::Input> {
         let inputs = parts.iter().filter_map(|part| match part {
@@ -105,6 +106,11 @@ fn inputs(route: &config::Route) -> Vec<(config::Span, Vec<&config::Input>)> {
         found.extend(rewrite.host.iter().map(|it| (it.span, of(&it.parts))));
         found.extend(rewrite.path.iter().map(|it| (it.span, of(it.parts()))));
     }
+    if let config::Target::Split(split) = &route.target
+        && let Some(by) = &split.by
+    {
+        found.push((by.span, vec![&by.value]));
+    }
     if let config::Target::Redirect(redirect) = &route.target {
         if let Some(to) = &redirect.to {
             let host = to.origin.iter().flat_map(|origin| of(&origin.host.parts));
@@ -121,59 +127,6 @@ pub(super) fn template(parts: &[config::TemplatePart]) -> Template {
         config::TemplatePart::Literal(text) => Part::Literal(text.as_bytes().into()),
         config::TemplatePart::Input(it) => Part::Input(input(it)),
     }))
-}
-
-fn input(input: &config::Input) -> Input {
-    match input {
-        config::Input::Plain(input) => plain(*input),
-        config::Input::Header(name) => Input::Header(name.as_str().into()),
-        config::Input::Cookie(name) => Input::Cookie(name.as_str().into()),
-        config::Input::QueryParameter(name) => Input::QueryParameter(name.as_str().into()),
-        config::Input::RawQueryParameter(name) => Input::RawQueryParameter(name.as_str().into()),
-        config::Input::Variable(name) => Input::Variable(name.as_str().into()),
-        config::Input::ClientNetwork { ipv4, ipv6 } => Input::ClientNetwork(PrefixLengths {
-            ipv4: *ipv4,
-            ipv6: *ipv6,
-        }),
-        config::Input::ResponseHeader(name) => Input::ResponseHeader(name.as_str().into()),
-    }
-}
-
-fn plain(input: PlainInput) -> Input {
-    match input {
-        PlainInput::AnsweredBy => Input::AnsweredBy,
-        PlainInput::ClientIp => Input::ClientIp,
-        PlainInput::Extension => Input::Extension,
-        PlainInput::Host => Input::Host,
-        PlainInput::HttpVersion => Input::HttpVersion,
-        PlainInput::Method => Input::Method,
-        PlainInput::Now => Input::Now,
-        PlainInput::OriginalHost => Input::OriginalHost,
-        PlainInput::OriginalPath => Input::OriginalPath,
-        PlainInput::OriginalQuery => Input::OriginalQuery,
-        PlainInput::Path => Input::Path,
-        PlainInput::PeerIp => Input::PeerIp,
-        PlainInput::Query => Input::Query,
-        PlainInput::RawPath => Input::RawPath,
-        PlainInput::RequestId => Input::RequestId,
-        PlainInput::Route => Input::Route,
-        PlainInput::Scheme => Input::Scheme,
-        PlainInput::Site => Input::Site,
-        PlainInput::Status => Input::Status,
-        PlainInput::TlsCipher => Input::TlsCipher,
-        PlainInput::TlsClientCertificate => Input::TlsClientCertificate,
-        PlainInput::TlsClientDnsNames => Input::TlsClientDnsNames,
-        PlainInput::TlsClientEmails => Input::TlsClientEmails,
-        PlainInput::TlsClientFingerprint => Input::TlsClientFingerprint,
-        PlainInput::TlsClientSerial => Input::TlsClientSerial,
-        PlainInput::TlsClientNotAfter => Input::TlsClientNotAfter,
-        PlainInput::TlsClientNotBefore => Input::TlsClientNotBefore,
-        PlainInput::TlsClientIssuer => Input::TlsClientIssuer,
-        PlainInput::TlsClientSubject => Input::TlsClientSubject,
-        PlainInput::TlsClientUris => Input::TlsClientUris,
-        PlainInput::TlsServerName => Input::TlsServerName,
-        PlainInput::TlsVersion => Input::TlsVersion,
-    }
 }
 
 /// None if there are no edits, so that a route without them pays nothing.

@@ -77,8 +77,11 @@ fn probe(health: &HealthCheck, found: &mut Diagnostics) -> Option<Probe> {
                 Some(body) => match BodyPattern::new(&body.value) {
                     Ok(pattern) => Some(pattern),
                     Err(error) => {
-                        let fault = "this is no regular expression that can be used";
-                        found.push(Diagnostic::error(body.span, fault).help(error));
+                        // The last of several lines has the reason.
+                        let why = error.lines().last().unwrap_or_default();
+                        let why = why.trim().trim_start_matches("error: ");
+                        let fault = format!("regular expression `{}`: {why}", body.value);
+                        found.push(Diagnostic::error(body.span, fault));
                         return None;
                     }
                 },

@@ -5,12 +5,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use janua_config::{
-    self as config, Config, Diagnostic, Diagnostics, Route as RouteConfig, Site as SiteConfig,
+    self as config, Config, Diagnostic, Diagnostics, Route as RouteConfig, Site as SiteConfig, Span,
 };
 use janua_http::head::{Limits, MAX_FIELDS};
 use janua_router::{
-    HeaderPattern, HostPattern, PathPattern, QueryPattern, RouteSpec, Router, Shadowed, SiteSpec,
-    ValuePattern, shadowed,
+    HeaderPattern, HostPattern, Part, PathPattern, QueryPattern, RouteSpec, Router, Shadowed,
+    SiteSpec, ValuePattern, shadowed,
 };
 
 use super::targets::fields;
@@ -155,7 +155,10 @@ fn router(
                     let route = site?.routes.get(route?)?;
                     Some(route.path.as_ref().map_or(route.span, |path| path.span))
                 };
-                let span = path(error.route)
+                let route = error.route.and_then(|route| site?.routes.get(route));
+                let span = route
+                    .and_then(|route| part(route, error.part))
+                    .or_else(|| path(error.route))
                     .or_else(|| site.and_then(|site| site.hosts.first().map(|host| host.span)));
                 if let Some(span) = span {
                     let fault = Diagnostic::error(span, error.message);
@@ -169,6 +172,16 @@ fn router(
             }
             None
         }
+    }
+}
+
+/// The position of a part of a route.
+fn part(route: &RouteConfig, part: Part) -> Option<Span> {
+    match part {
+        Part::Path => None,
+        Part::Method(place) => route.methods.get(place).map(|method| method.span),
+        Part::Header(place) => route.headers.0.get(place).map(|it| it.test.span),
+        Part::Query(place) => route.query.0.get(place).map(|it| it.test.span),
     }
 }
 

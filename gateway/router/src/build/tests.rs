@@ -1,3 +1,4 @@
+use crate::build::Part;
 use crate::router::Router;
 use crate::spec::{
     HeaderPattern, HostPattern, PathPattern, QueryPattern, RouteSpec, SiteSpec, ValuePattern,
@@ -168,6 +169,28 @@ fn repeated_routes_are_refused_however_they_are_written() {
         ],
     };
     assert!(Router::new(&[different]).is_ok());
+}
+
+#[test]
+fn an_error_names_the_part_of_the_route() {
+    let bad = || ValuePattern::Regex("(".to_owned());
+    let mut faulty = with_parameter(&PathPattern::Segment("/a".to_owned()), "a", bad());
+    faulty.methods = ["GET", "P T"].map(str::to_owned).to_vec();
+    faulty.headers = vec![HeaderPattern {
+        name: "x-a".to_owned(),
+        value: bad(),
+    }];
+    let routes = vec![faulty, route(PathPattern::Regex("[".to_owned()), &[], &[])];
+    let hosts = Vec::new();
+    let errors = Router::new(&[SiteSpec { hosts, routes }]).unwrap_err();
+    let found: Vec<_> = errors.iter().map(|it| (it.route, it.part)).collect();
+    let expected = [
+        (Some(0), Part::Method(1)),
+        (Some(0), Part::Header(0)),
+        (Some(0), Part::Query(0)),
+        (Some(1), Part::Path),
+    ];
+    assert_eq!(found, expected, "{errors:?}");
 }
 
 #[test]
