@@ -197,8 +197,63 @@ async fn who_waits_is_told_what_others_do() {
     gateway.reload(Proxy::to(free.endpoint())).await;
     let ran = waiting.await.unwrap();
     assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("has been removed meanwhile"), "{ran:?}");
+}
+
+/// What was taken out and then removed is shown, and can be let in before it is there again.
+#[tokio::test]
+async fn what_was_taken_out_and_is_gone_can_be_let_in() {
+    let (a, b) = (named("a").await, named("b").await);
+    let (first, second) = (a.endpoint(), b.endpoint());
+    let mut gateway = Gateway::start_one_worker(two(&a, &b)).await;
+    for address in [&first, &second] {
+        done(&gateway, &["drain", "app", address]).await;
+    }
+    let absent = async |gateway: &Gateway| gateway.status().await["absent"].clone();
+    assert_eq!(absent(&gateway).await, serde_json::json!([]));
+    gateway.reload(Proxy::to(second.clone())).await;
+    let expected = serde_json::json!([{ "upstream": "app", "address": first }]);
+    assert_eq!(absent(&gateway).await, expected);
+    let list = done(&gateway, &["list"]).await;
+    let row = list.lines().nth(2).unwrap();
+    assert!(row.contains(&first) && row.contains("absent"), "{list}");
+    let list: Value = serde_json::from_str(&done(&gateway, &["list", "--json"]).await).unwrap();
+    assert_eq!(list["absent"], expected);
+
+    let said = done(&gateway, &["undrain", "app", &first]).await;
+    let expected = format!(
+        "app: {first} is let in again, and gets requests if it comes back: it is not there now\n"
+    );
+    assert_eq!(said, expected);
+    assert_eq!(absent(&gateway).await, serde_json::json!([]));
+    let ran = upstream(&gateway, &["undrain", "app", &first]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let why = format!("the upstream `app` has no endpoint `{first}`; there is `{second}`");
+    assert!(ran.stderr.contains(&why), "{ran:?}");
+    gateway.reload(two(&a, &b)).await;
+    assert_eq!(shares(&gateway, 10).await["a"], 10);
+
+    // Who waits for it waits until it is there.
+    done(&gateway, &["drain", "app", &first]).await;
+    gateway.reload(Proxy::to(second.clone())).await;
+    let waiting = tokio::spawn({
+        let (directory, address) = (gateway.directory().to_owned(), first.clone());
+        async move {
+            let arguments = ["upstream", "undrain", "app", &address, "--wait"];
+            run(
+                &directory,
+                &[&arguments[..], &["--admin", "admin.sock"]].concat(),
+            )
+            .await
+        }
+    });
+    assert_eventually!(absent(&gateway).await == serde_json::json!([]));
+    assert!(!waiting.is_finished());
+    gateway.reload(two(&a, &b)).await;
+    let ran = waiting.await.unwrap();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
-        ran.stderr.contains("has been removed by a reload"),
+        ran.stdout.contains("is up and gets requests again"),
         "{ran:?}"
     );
 }
