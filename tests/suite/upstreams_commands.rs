@@ -57,6 +57,12 @@ async fn a_drained_endpoint_gets_nothing_until_it_is_let_in() {
         (&endpoint["draining"], &endpoint["health"]),
         (&true.into(), &"up".into())
     );
+    let metrics = gateway.metrics().await;
+    for (endpoint, draining) in [(&address, 1.0), (&b.endpoint(), 0.0)] {
+        let labels = [("upstream", "app"), ("endpoint", endpoint.as_str())];
+        let shown = metrics.sum("janua_endpoint_draining", &labels);
+        assert_eq!(shown, draining, "{endpoint}");
+    }
     let page = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
     let attention = format!("upstream app: {address}: taken out by `janua upstream drain`");
     assert!(page.stdout.contains(&attention), "{}", page.stdout);
@@ -71,6 +77,8 @@ async fn a_drained_endpoint_gets_nothing_until_it_is_let_in() {
     let said = done(&gateway, &["undrain", "app", &address, "--wait"]).await;
     assert!(said.contains("is up and gets requests again"), "{said}");
     assert_eq!(shares(&gateway, 40).await.len(), 2);
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.sum("janua_endpoint_draining", &[]), 0.0);
     let said = done(&gateway, &["undrain", "app", &address]).await;
     assert_eq!(said, format!("app: {address} was not taken out\n"));
     let log = gateway.messages();
