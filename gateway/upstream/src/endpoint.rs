@@ -187,6 +187,8 @@ impl Endpoint {
         let group = &self.group;
         let was_draining = group.remember_drained(&self.address, is_draining, swap);
         if was_draining && !is_draining {
+            // What was said of it was said of the instance that was there before.
+            self.condition_cell().forget();
             self.rises();
         } else if was_draining != is_draining {
             self.group.change();
