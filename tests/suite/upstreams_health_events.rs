@@ -159,6 +159,24 @@ async fn a_receiver_that_hangs_delays_no_check() {
     drop(gateway);
 }
 
+/// Nor a message to another receiver.
+#[tokio::test]
+async fn a_receiver_that_hangs_delays_no_other() {
+    let hung = Upstream::silent().await;
+    let hook = Upstream::always(Reply::new(204)).await;
+    let (one, two) = (Service::start("one").await, Service::start("two").await);
+    let config = Proxy::to(one.upstream.endpoint())
+        .and(two.upstream.endpoint())
+        .upstream(&format!("health = {{ {FAST}, rise = 1, fall = 1 }}"));
+    let webhooks = webhook(&hung, "") + &webhook(&hook, "");
+    let gateway = Gateway::start(format!("{config}{webhooks}")).await;
+    one.set(503);
+    two.set(503);
+    assert_eventually!(hung.connections() > 0, "the receiver is called");
+    assert_eventually!(bodies(&hook).len() == 2, "{:#?}", bodies(&hook));
+    drop(gateway);
+}
+
 /// A hundred endpoints that fail together are told of by a few messages.
 #[tokio::test]
 async fn many_that_fail_together_are_told_of_together() {

@@ -138,7 +138,7 @@ impl Registry {
     pub fn drained(&self) -> Vec<(Box<str>, Address)> {
         let known = self.known();
         let mut groups: Vec<&Arc<Group>> = known.groups.values().collect();
-        groups.sort_by_key(|group| group.name());
+        groups.sort_unstable_by(|one, other| one.name().cmp(other.name()));
         let of_group = |group: &Arc<Group>| {
             let name: Box<str> = group.name().into();
             let drained = group.all_drained().into_iter();
@@ -158,7 +158,7 @@ impl Registry {
         let drained = group.all_drained().into_iter();
         let meant: Vec<Address> = drained.filter(is_meant).collect();
         for address in &meant {
-            let identity = (upstream.into(), address.clone());
+            let identity: Identity = (upstream.into(), address.clone());
             match known.endpoints.get(&identity).and_then(Weak::upgrade) {
                 Some(endpoint) => endpoint.drain(false),
                 None => group.remember_drained(address, false, || ()),

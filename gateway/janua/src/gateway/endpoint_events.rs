@@ -70,11 +70,14 @@ impl Changes {
     fn run(&self) {
         let caller = Caller::new(RetryPolicy::default());
         loop {
-            for notice in self.next() {
-                let past_ms = self.now_ms().saturating_sub(notice.at_ms());
-                let time_unix = unix_before(Duration::from_millis(past_ms));
-                self.events.call(&caller, &event(&notice, time_unix));
-            }
+            let notices = self.next();
+            let now_ms = self.now_ms();
+            let events = notices.iter().map(|notice| {
+                let past_ms = now_ms.saturating_sub(notice.at_ms());
+                event(notice, unix_before(Duration::from_millis(past_ms)))
+            });
+            let events: Vec<Event> = events.collect();
+            self.events.call(&caller, &events);
         }
     }
 
