@@ -286,6 +286,21 @@ async fn the_last_endpoint_may_be_taken_out_and_that_is_said() {
     assert!(said.contains(warning), "{said}");
 }
 
+/// The only instance of a service is replaced without an error.
+#[tokio::test]
+async fn requests_that_may_wait_do_while_the_only_endpoint_is_out() {
+    let a = named("a").await;
+    let config = Proxy::to(a.endpoint()).upstream("hold = \"60s\"");
+    let gateway = Gateway::start_one_worker(config).await;
+    let address = a.endpoint();
+    done(&gateway, &["drain", "app", &address, "--wait"]).await;
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(gateway.metrics().await.sum("janua_upstream_held", &[]) == 1.0);
+    done(&gateway, &["undrain", "app", &address]).await;
+    assert_eq!(wire.receive("GET").await.text(), "a");
+}
+
 #[tokio::test]
 async fn another_weight_until_the_next_reload() {
     let (a, b) = (named("a").await, named("b").await);

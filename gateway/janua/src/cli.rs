@@ -241,7 +241,7 @@ pub(crate) struct Weight {
     )]
     pub(crate) endpoint: Option<String>,
     /// The weight
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", allow_negative_numbers = true)]
     pub(crate) weight: u32,
     #[command(flatten)]
     pub(crate) reach: Reach,
