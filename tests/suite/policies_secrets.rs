@@ -195,7 +195,7 @@ async fn check_lists_secrets_and_what_to_know_of_them() {
     for words in [
         "can be read by every user: `chmod o-r` it",
         "secret `unused` is not used",
-        "session  raw     -  symmetric, 35 bytes",
+        "session  raw   -    symmetric, 35 bytes",
     ] {
         assert!(checked.stdout.contains(words), "{}", checked.stdout);
     }

@@ -159,10 +159,14 @@ async fn the_table_of_routes() {
     assert_eq!(shop[2]["policies"], serde_json::json!(["named"]));
     assert_eq!(shop[4]["where"], line("methods = [\"POST\"]"));
     assert_eq!(shop[4]["shadowed_by"], line("rewrite"));
-    assert_eq!(
-        shop[0]["target"]["to"],
-        "redirect 302 host new.example, path /new"
-    );
+    for (place, kind, to) in [
+        (0, "redirect", "302 host new.example, path /new"),
+        (2, "upstream", "app"),
+        (4, "respond", "200"),
+    ] {
+        let expected = serde_json::json!({ "kind": kind, "to": to });
+        assert_eq!(shop[place]["target"], expected);
+    }
 
     let ran = run(folder.path(), &["routes"]).await;
     let page = &ran.stdout;

@@ -57,6 +57,12 @@ async fn a_drained_endpoint_gets_nothing_until_it_is_let_in() {
         (&endpoint["draining"], &endpoint["health"]),
         (&true.into(), &"up".into())
     );
+    let metrics = gateway.metrics().await;
+    for (endpoint, draining) in [(&address, 1.0), (&b.endpoint(), 0.0)] {
+        let labels = [("upstream", "app"), ("endpoint", endpoint.as_str())];
+        let shown = metrics.sum("janua_endpoint_draining", &labels);
+        assert_eq!(shown, draining, "{endpoint}");
+    }
     let page = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
     let attention = format!("upstream app: {address}: taken out by `janua upstream drain`");
     assert!(page.stdout.contains(&attention), "{}", page.stdout);
@@ -71,6 +77,8 @@ async fn a_drained_endpoint_gets_nothing_until_it_is_let_in() {
     let said = done(&gateway, &["undrain", "app", &address, "--wait"]).await;
     assert!(said.contains("is up and gets requests again"), "{said}");
     assert_eq!(shares(&gateway, 40).await.len(), 2);
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.sum("janua_endpoint_draining", &[]), 0.0);
     let said = done(&gateway, &["undrain", "app", &address]).await;
     assert_eq!(said, format!("app: {address} was not taken out\n"));
     let log = gateway.messages();
@@ -197,8 +205,63 @@ async fn who_waits_is_told_what_others_do() {
     gateway.reload(Proxy::to(free.endpoint())).await;
     let ran = waiting.await.unwrap();
     assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("has been removed meanwhile"), "{ran:?}");
+}
+
+/// What was taken out and then removed is shown, and can be let in before it is there again.
+#[tokio::test]
+async fn what_was_taken_out_and_is_gone_can_be_let_in() {
+    let (a, b) = (named("a").await, named("b").await);
+    let (first, second) = (a.endpoint(), b.endpoint());
+    let mut gateway = Gateway::start_one_worker(two(&a, &b)).await;
+    for address in [&first, &second] {
+        done(&gateway, &["drain", "app", address]).await;
+    }
+    let absent = async |gateway: &Gateway| gateway.status().await["absent"].clone();
+    assert_eq!(absent(&gateway).await, serde_json::json!([]));
+    gateway.reload(Proxy::to(second.clone())).await;
+    let expected = serde_json::json!([{ "upstream": "app", "address": first }]);
+    assert_eq!(absent(&gateway).await, expected);
+    let list = done(&gateway, &["list"]).await;
+    let row = list.lines().nth(2).unwrap();
+    assert!(row.contains(&first) && row.contains("absent"), "{list}");
+    let list: Value = serde_json::from_str(&done(&gateway, &["list", "--json"]).await).unwrap();
+    assert_eq!(list["absent"], expected);
+
+    let said = done(&gateway, &["undrain", "app", &first]).await;
+    let expected = format!(
+        "app: {first} is let in again, and gets requests if it comes back: it is not there now\n"
+    );
+    assert_eq!(said, expected);
+    assert_eq!(absent(&gateway).await, serde_json::json!([]));
+    let ran = upstream(&gateway, &["undrain", "app", &first]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let why = format!("the upstream `app` has no endpoint `{first}`; there is `{second}`");
+    assert!(ran.stderr.contains(&why), "{ran:?}");
+    gateway.reload(two(&a, &b)).await;
+    assert_eq!(shares(&gateway, 10).await["a"], 10);
+
+    // Who waits for it waits until it is there.
+    done(&gateway, &["drain", "app", &first]).await;
+    gateway.reload(Proxy::to(second.clone())).await;
+    let waiting = tokio::spawn({
+        let (directory, address) = (gateway.directory().to_owned(), first.clone());
+        async move {
+            let arguments = ["upstream", "undrain", "app", &address, "--wait"];
+            run(
+                &directory,
+                &[&arguments[..], &["--admin", "admin.sock"]].concat(),
+            )
+            .await
+        }
+    });
+    assert_eventually!(absent(&gateway).await == serde_json::json!([]));
+    assert!(!waiting.is_finished());
+    gateway.reload(two(&a, &b)).await;
+    let ran = waiting.await.unwrap();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(
-        ran.stderr.contains("has been removed by a reload"),
+        ran.stdout.contains("is up and gets requests again"),
         "{ran:?}"
     );
 }
@@ -221,6 +284,21 @@ async fn the_last_endpoint_may_be_taken_out_and_that_is_said() {
     let warning = "warning: clients that have a session there (`sticky`) are still sent there";
     let said = done(&gateway, &["drain", "app", &a.endpoint()]).await;
     assert!(said.contains(warning), "{said}");
+}
+
+/// The only instance of a service is replaced without an error.
+#[tokio::test]
+async fn requests_that_may_wait_do_while_the_only_endpoint_is_out() {
+    let a = named("a").await;
+    let config = Proxy::to(a.endpoint()).upstream("hold = \"60s\"");
+    let gateway = Gateway::start_one_worker(config).await;
+    let address = a.endpoint();
+    done(&gateway, &["drain", "app", &address, "--wait"]).await;
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(gateway.metrics().await.sum("janua_upstream_held", &[]) == 1.0);
+    done(&gateway, &["undrain", "app", &address]).await;
+    assert_eq!(wire.receive("GET").await.text(), "a");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What operators are told of endpoints by webhooks.
 
-use janua_tests::{Gateway, Proxy, Reply, Upstream, Visit, assert_eventually};
+use janua_tests::{Gateway, Proxy, Reply, Upstream, Visit, assert_eventually, run};
 use serde_json::Value;
 
 use crate::upstreams_health::{FAST, Service, is};
@@ -92,6 +92,47 @@ async fn requests_that_fail_are_told_too() {
     assert_eq!(event["details"]["reason"]["failure"], "reset");
 }
 
+/// A deploy that takes an instance out, ends it and lets the next one in is quiet, unless that one does
+/// not work.
+#[tokio::test]
+async fn the_end_of_what_was_taken_out_is_no_event() {
+    let (one, two) = (Service::start("one").await, Service::start("two").await);
+    let hook = Upstream::always(Reply::new(204)).await;
+    let config = Proxy::to(one.upstream.endpoint())
+        .and(two.upstream.endpoint())
+        .upstream(&format!("health = {{ {FAST}, fall = 1 }}"));
+    let gateway = Gateway::start(format!("{config}{}", webhook(&hook, ""))).await;
+    let address = one.upstream.endpoint();
+    let command = async |word: &str| {
+        let line = ["upstream", word, "app", &address, "--admin", "admin.sock"];
+        let ran = run(gateway.directory(), &line).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    };
+    command("drain").await;
+    one.set(503);
+    assert_eventually!(is(&gateway, 0, "down").await);
+    one.set(200);
+    command("undrain").await;
+    assert_eventually!(is(&gateway, 0, "up").await);
+    command("drain").await;
+    one.set(503);
+    assert_eventually!(is(&gateway, 0, "down").await);
+    command("undrain").await;
+    // The first message is about the instance that was let in and does not work.
+    assert_eventually!(!bodies(&hook).is_empty());
+    let event = bodies(&hook).remove(0);
+    assert_eq!(event["details"]["endpoint"], address, "{event:#}");
+    assert_eq!(
+        (
+            &event["details"]["from"],
+            &event["state"],
+            &event["details"]["left_out"]
+        ),
+        (&"new".into(), &"down".into(), &0.into()),
+        "{event:#}"
+    );
+}
+
 /// A receiver that never answers holds up neither checks nor requests.
 #[tokio::test]
 async fn a_receiver_that_hangs_delays_no_check() {
@@ -115,6 +156,24 @@ async fn a_receiver_that_hangs_delays_no_check() {
     one.set(200);
     assert_eventually!(gateway.get("/").await.text() == "one");
     // The calls end with the process, whatever they wait for.
+    drop(gateway);
+}
+
+/// Nor a message to another receiver.
+#[tokio::test]
+async fn a_receiver_that_hangs_delays_no_other() {
+    let hung = Upstream::silent().await;
+    let hook = Upstream::always(Reply::new(204)).await;
+    let (one, two) = (Service::start("one").await, Service::start("two").await);
+    let config = Proxy::to(one.upstream.endpoint())
+        .and(two.upstream.endpoint())
+        .upstream(&format!("health = {{ {FAST}, rise = 1, fall = 1 }}"));
+    let webhooks = webhook(&hung, "") + &webhook(&hook, "");
+    let gateway = Gateway::start(format!("{config}{webhooks}")).await;
+    one.set(503);
+    two.set(503);
+    assert_eventually!(hung.connections() > 0, "the receiver is called");
+    assert_eventually!(bodies(&hook).len() == 2, "{:#?}", bodies(&hook));
     drop(gateway);
 }
 

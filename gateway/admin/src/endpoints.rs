@@ -92,9 +92,17 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control, asker: &Asker) -> A
         "/status" => json(StatusCode::OK, &control.status()),
         "/upstreams" => {
             let Status {
-                upstreams, splits, ..
+                upstreams,
+                splits,
+                absent,
+                ..
             } = control.status();
-            json(StatusCode::OK, &UpstreamList { upstreams, splits })
+            let list = UpstreamList {
+                upstreams,
+                splits,
+                absent,
+            };
+            json(StatusCode::OK, &list)
         }
         "/upstreams/drain" => asked(request.body(), |endpoint| {
             control.endpoint(&EndpointCommand::Drain(endpoint))

@@ -62,6 +62,6 @@ pub use status::{
     SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 pub use upstream::{
-    EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus, SplitWeightRequest,
-    UpstreamList, WeightRequest,
+    AbsentEndpoint, EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus,
+    SplitWeightRequest, UpstreamList, WeightRequest,
 };

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStatus, SplitStatus};
+use crate::{AbsentEndpoint, CertificateStatus, SplitStatus};
 
 /// The whole state at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +41,9 @@ pub struct Status {
     /// Routes that divide their requests among upstreams.
     #[serde(default)]
     pub splits: Vec<SplitStatus>,
+    /// Endpoints that commands have taken out and that are not there now.
+    #[serde(default)]
+    pub absent: Vec<AbsentEndpoint>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
     /// The memory for the reusable verdicts of all policies.

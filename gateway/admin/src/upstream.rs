@@ -12,6 +12,19 @@ pub struct UpstreamList {
     pub upstreams: Vec<UpstreamStatus>,
     /// In the order of the configuration.
     pub splits: Vec<SplitStatus>,
+    /// By upstream.
+    #[serde(default)]
+    pub absent: Vec<AbsentEndpoint>,
+}
+
+/// An endpoint that a command has taken out and that its upstream does not have now. It stays out if
+/// it comes back, until a command lets it in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbsentEndpoint {
+    /// The name of the upstream.
+    pub upstream: String,
+    /// Its address.
+    pub address: String,
 }
 
 /// A route that divides its requests among upstreams.
@@ -106,8 +119,10 @@ impl EndpointCommand<'_> {
 pub struct EndpointAnswer {
     /// The name of the upstream.
     pub upstream: String,
-    /// The endpoint after the command.
-    pub endpoint: EndpointStatus,
+    /// The address of the endpoint.
+    pub address: String,
+    /// The endpoint after the command; none if the upstream does not have it now.
+    pub endpoint: Option<EndpointStatus>,
     /// Whether something is different now. The same command twice is no error.
     pub changed: bool,
     /// Warnings about what was done, one line each.

@@ -178,16 +178,18 @@ pub(crate) enum Upstream {
     /// Take an endpoint out
     ///
     /// It gets no new requests. Those in progress are finished, and those that belong to its
-    /// sessions still go to it. It stays out over reloads, until `undrain` or until the gateway is
-    /// restarted.
+    /// sessions still go to it. It stays out over reloads, also if it is removed and comes back,
+    /// until `undrain` or until the gateway is restarted.
     ///
     /// With --wait, the command ends once no request is in progress there. If that takes longer
     /// than the timeout, the exit code is 1, and the endpoint stays out.
     Drain(OneEndpoint),
     /// Let an endpoint in again that was taken out
     ///
-    /// With --wait, the command ends once the endpoint is up: with an active health check, once a
-    /// check has passed, before which it gets no requests. If that takes longer than the timeout,
+    /// Also one that has been removed since: it then gets requests if it comes back.
+    ///
+    /// With --wait, the command ends once the endpoint is there and up: with an active health check,
+    /// once a check has passed, before which it gets no requests. If that takes longer than the timeout,
     /// the exit code is 1, and the endpoint gets requests as soon as it is up.
     Undrain(OneEndpoint),
     /// Give an endpoint another weight, or an upstream in the split of a route
@@ -239,7 +241,7 @@ pub(crate) struct Weight {
     )]
     pub(crate) endpoint: Option<String>,
     /// The weight
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", allow_negative_numbers = true)]
     pub(crate) weight: u32,
     #[command(flatten)]
     pub(crate) reach: Reach,

@@ -185,9 +185,12 @@ impl Endpoint {
     /// its sessions. This outlives reloads, also such as remove the endpoint for a while, but not
     /// the process.
     pub fn drain(&self, is_draining: bool) {
-        self.group.remember_drained(&self.address, is_draining);
-        let was_draining = self.shared.is_draining.swap(is_draining, Relaxed);
+        let swap = || self.shared.is_draining.swap(is_draining, Relaxed);
+        let group = &self.group;
+        let was_draining = group.remember_drained(&self.address, is_draining, swap);
         if was_draining && !is_draining {
+            // What was said of it was said of the instance that was there before.
+            self.condition_cell().forget();
             self.rises();
         } else if was_draining != is_draining {
             self.group.change();

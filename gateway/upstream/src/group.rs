@@ -1,6 +1,5 @@
 //! What all endpoints of an upstream share, over all workers and reloads.
 
-use std::collections::HashSet;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Release},
@@ -17,6 +16,11 @@ use crate::outliers::Sweep;
 use crate::repeats::Repeats;
 use crate::waiting::Waiting;
 
+/// How many endpoints that were taken out are remembered. Whoever takes out each container before it
+/// is replaced, and never lets its address in again, would fill the memory. The one that was taken
+/// out first is forgotten; if it is still there, it stays out until it is removed.
+const MOST_DRAINED: usize = 1_000;
+
 /// The state of one upstream that belongs to no single endpoint. It is found again by the
 /// upstream's name, so that it outlives reloads.
 #[derive(Debug)]
@@ -24,9 +28,9 @@ pub struct Group {
     name: Box<str>,
     /// Read for every request, written rarely.
     changes: CachePadded<AtomicU64>,
-    /// The endpoints that an operator has taken out, also those that a reload has removed: one
-    /// that comes back is still out.
-    drained: Mutex<HashSet<Address>>,
+    /// The endpoints that an operator has taken out, in that order, also those that have been
+    /// removed since: one that comes back is still out.
+    drained: Mutex<Vec<Address>>,
     /// What is in use of the upstream, for its limits. Written for every request.
     pub(crate) uses: CachePadded<Uses>,
     /// Requests that wait for a connection.
@@ -104,16 +108,31 @@ impl Group {
         !self.drained().is_empty()
     }
 
-    pub(crate) fn remember_drained(&self, address: &Address, is_drained: bool) {
+    /// Remembers whether an endpoint is taken out. `then` is called before another command about an
+    /// endpoint of this upstream can be carried out.
+    pub(crate) fn remember_drained<R>(
+        &self,
+        address: &Address,
+        is_drained: bool,
+        then: impl FnOnce() -> R,
+    ) -> R {
         let mut drained = self.drained();
+        drained.retain(|known| known != address);
         if is_drained {
-            drained.insert(address.clone());
-        } else {
-            drained.remove(address);
+            if drained.len() >= MOST_DRAINED {
+                drained.remove(0);
+            }
+            drained.push(address.clone());
         }
+        then()
     }
 
-    fn drained(&self) -> MutexGuard<'_, HashSet<Address>> {
+    /// The endpoints that are taken out, in that order.
+    pub(crate) fn all_drained(&self) -> Vec<Address> {
+        self.drained().clone()
+    }
+
+    fn drained(&self) -> MutexGuard<'_, Vec<Address>> {
         self.drained.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -132,6 +132,41 @@ impl Registry {
         self.known().is_running = true;
     }
 
+    /// The endpoints that were taken out ([`Endpoint::drain`]), with the names of their upstreams, also
+    /// those that no configuration has any more. By upstream, in the order in which they were taken
+    /// out.
+    pub fn drained(&self) -> Vec<(Box<str>, Address)> {
+        let known = self.known();
+        let mut groups: Vec<&Arc<Group>> = known.groups.values().collect();
+        groups.sort_unstable_by(|one, other| one.name().cmp(other.name()));
+        let of_group = |group: &Arc<Group>| {
+            let name: Box<str> = group.name().into();
+            let drained = group.all_drained().into_iter();
+            drained.map(move |address| (name.clone(), address))
+        };
+        groups.into_iter().flat_map(of_group).collect()
+    }
+
+    /// Lets those endpoints of an upstream in again that were taken out and are meant, even if there
+    /// is no such endpoint at the moment. Returns their addresses.
+    pub fn undrain(&self, upstream: &str, is_meant: impl Fn(&Address) -> bool) -> Vec<Address> {
+        // Locked all the time: a snapshot that is being built may bring the endpoint back.
+        let known = self.known();
+        let Some(group) = known.groups.get(upstream) else {
+            return Vec::new();
+        };
+        let drained = group.all_drained().into_iter();
+        let meant: Vec<Address> = drained.filter(is_meant).collect();
+        for address in &meant {
+            let identity: Identity = (upstream.into(), address.clone());
+            match known.endpoints.get(&identity).and_then(Weak::upgrade) {
+                Some(endpoint) => endpoint.drain(false),
+                None => group.remember_drained(address, false, || ()),
+            }
+        }
+        meant
+    }
+
     /// Gives all endpoints their configured weights back. Called after a reload.
     pub fn forget_weights(&self) {
         for endpoint in self.endpoints() {

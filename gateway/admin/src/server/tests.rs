@@ -152,6 +152,7 @@ fn status_reads_back_whole() {
     let list = running.client.upstreams().unwrap();
     assert_eq!(list.upstreams, status().upstreams);
     assert_eq!(list.splits, status().splits);
+    assert_eq!(list.absent, status().absent);
     let certificates = running.client.certificates().unwrap();
     assert_eq!(certificates, status().certificates);
 }
@@ -354,8 +355,9 @@ fn an_endpoint_is_taken_out_and_let_in_and_weighed() {
     ] {
         let answer = running.client.endpoint(&command).unwrap();
         assert_eq!(answer.upstream, "sales");
-        assert_eq!(answer.endpoint.address, "sales.internal:5006");
-        let now = (answer.endpoint.draining, answer.endpoint.weight);
+        assert_eq!(answer.address, "sales.internal:5006");
+        let endpoint = answer.endpoint.unwrap();
+        let now = (endpoint.draining, endpoint.weight);
         assert_eq!(now, (draining, weight), "{command:?}");
     }
     let other = EndpointRequest {
@@ -587,7 +589,8 @@ fn endpoint(command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
     }
     Ok(EndpointAnswer {
         upstream: upstream.name,
-        endpoint,
+        address: endpoint.address.clone(),
+        endpoint: Some(endpoint),
         changed: true,
         warnings: Vec::new(),
     })
@@ -691,9 +694,9 @@ fn refusal() -> ReloadError {
 
 fn status() -> Status {
     use crate::{
-        AddressStatus, CertificateSource, CertificateStatus, CheckStatus, EndpointStatus,
-        LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, ShareStatus, UpstreamStatus,
-        WatchStatus,
+        AbsentEndpoint, AddressStatus, CertificateSource, CertificateStatus, CheckStatus,
+        EndpointStatus, LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, ShareStatus,
+        UpstreamStatus, WatchStatus,
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -761,6 +764,10 @@ fn status() -> Status {
                 weight: 95,
                 configured_weight: Some(100),
             }],
+        }],
+        absent: vec![AbsentEndpoint {
+            upstream: "sales".to_owned(),
+            address: "10.0.0.9:5006".to_owned(),
         }],
         memos: MemosStatus {
             bytes: 4096,

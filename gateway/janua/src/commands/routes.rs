@@ -60,12 +60,13 @@ impl Page<'_> {
             let place = route;
             let route = site.routes.get(route.route)?;
             let conditions = conditions(route).map(|it| self.condition(&it));
+            let (kind, to) = target(&route.target);
             table.row([
                 or_all(methods(route), "any", " "),
                 path(route),
                 or_all(conditions.collect(), "-", ", "),
-                target(&route.target) + &edits(route),
-                or_all(policies(site, route), "none", " "),
+                format!("{kind} {to}{}", edits(route)),
+                or_all(policies(site, route), "-", " "),
                 self.place(route.span) + &self.shadow(site, place),
             ]);
         }
@@ -113,12 +114,13 @@ impl Page<'_> {
             let route = site.routes.get(place.route)?;
             let by = place.shadowed_by.and_then(|by| site.routes.get(by));
             let conditions = conditions(route).map(|condition| self.condition_as_json(&condition));
+            let (kind, to) = target(&route.target);
             Some(json!({
                 "label": route.label(),
                 "methods": methods(route),
                 "path": route.path.as_ref().map(|path| path.to_string()),
                 "conditions": conditions.collect::<Vec<_>>(),
-                "target": { "kind": route.target.name(), "to": target(&route.target) },
+                "target": { "kind": kind, "to": to },
                 "policies": policies(site, route),
                 "where": self.place(route.span),
                 "shadowed_by": by.map(|by| self.place(by.span)),
@@ -185,22 +187,24 @@ fn policies(site: &Site, route: &Route) -> Vec<String> {
     names.map(|used| used.name.value.to_string()).collect()
 }
 
-fn target(target: &Target) -> String {
+/// What answers, in a word, and which one of these it is.
+fn target(target: &Target) -> (&'static str, String) {
     match target {
-        Target::Upstream(name) => format!("upstream {}", name.value),
+        Target::Upstream(name) => ("upstream", name.value.to_string()),
         Target::Split(split) => {
             let members = split.split.iter();
             let shares =
                 members.map(|member| format!("{} {}", member.upstream.value, member.weight));
             let shares = shares.collect::<Vec<_>>().join(", ");
-            match &split.by {
-                None => format!("split {shares}"),
-                Some(by) => format!("split {shares} by {by}"),
-            }
+            let by = split.by.as_ref().map(|by| format!(" by {by}"));
+            ("split", shares + &by.unwrap_or_default())
         }
-        Target::Files(files) => format!("files {}", files.root.path().value.display()),
-        Target::Respond(respond) => format!("respond {}", respond.status.0),
-        Target::Redirect(it) => format!("redirect {} {}", it.status(), redirect(it)),
+        Target::Files(files) => {
+            let root = &files.root.path().value;
+            ("files", root.display().to_string())
+        }
+        Target::Respond(respond) => ("respond", respond.status.0.to_string()),
+        Target::Redirect(it) => ("redirect", format!("{} {}", it.status(), redirect(it))),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tables with aligned columns.
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// Rows under a heading, indented by two spaces, with two spaces between
 /// columns. Numbers are right-aligned, everything else is left-aligned.
 pub(super) struct Table {
@@ -29,7 +31,7 @@ impl Table {
         for row in &self.rows {
             let mut line = String::new();
             for ((cell, width), number) in row.iter().zip(&widths).zip(&numbers) {
-                let space = " ".repeat(width - cell.chars().count());
+                let space = " ".repeat(width.saturating_sub(cell.width()));
                 line.push_str(GAP);
                 match number {
                     true => line.extend([space.as_str(), cell]),
@@ -49,19 +51,22 @@ impl Table {
     }
 
     fn width(&self, n: usize) -> usize {
-        self.column(n)
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or(0)
+        let widths = self.column(n).map(|cell| cell.width());
+        widths.max().unwrap_or(0)
     }
 
+    /// Whether a column has numbers, and nothing else except for `-` where there is none.
     fn is_numbers(&self, n: usize) -> bool {
         let digits = |cell: &str| {
             let number = cell.trim_end_matches([' ', '%', 'K', 'M', 'G', 'i', 'B']);
-            cell == "-"
-                || !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == ',')
+            !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == ',')
         };
-        self.column(n).skip(1).all(digits)
+        let mut cells = self
+            .column(n)
+            .skip(1)
+            .filter(|cell| *cell != "-")
+            .peekable();
+        cells.peek().is_some() && cells.all(digits)
     }
 }
 
@@ -150,6 +155,17 @@ mod tests {
         assert_eq!(
             table.render(),
             "  NAME    REQUESTS  HITS\n  sales          7  98 %\n  größe  1,000,000     -\n"
+        );
+    }
+
+    #[test]
+    fn a_column_of_nothing_is_none_of_numbers_and_wide_characters_are_wide() {
+        let mut table = Table::new(["name", "conditions", "weight"]);
+        table.row(["上流".into(), "-".into(), "1".into()]);
+        table.row(["cafe\u{301}".into(), "-".into(), "-".into()]);
+        assert_eq!(
+            table.render(),
+            "  NAME  CONDITIONS  WEIGHT\n  上流  -                1\n  cafe\u{301}  -                -\n"
         );
     }
 

@@ -3,8 +3,8 @@
 mod wait;
 
 use janua_admin::{
-    EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, Health, SplitStatus,
-    SplitWeightRequest, UpstreamStatus, WeightRequest,
+    AbsentEndpoint, EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, Health,
+    SplitStatus, SplitWeightRequest, UpstreamStatus, WeightRequest,
 };
 
 use super::table::{Table, counted, number};
@@ -16,8 +16,12 @@ pub(super) fn list(reach: &Reach) -> CommandResult {
     let client = reach::client(reach)?;
     let list = client.upstreams().map_err(Output::failure)?;
     let page = match list.splits.is_empty() {
-        true => table(&list.upstreams),
-        false => format!("{}\n\n{}", table(&list.upstreams), splits(&list.splits)),
+        true => table(&list.upstreams, &list.absent),
+        false => format!(
+            "{}\n\n{}",
+            table(&list.upstreams, &list.absent),
+            splits(&list.splits)
+        ),
     };
     Ok(Output::new(page.trim_end().to_owned(), &list))
 }
@@ -90,7 +94,7 @@ fn said(done: String, answer: &EndpointAnswer) -> Output {
 }
 
 fn name(answer: &EndpointAnswer) -> String {
-    format!("{}: {}", answer.upstream, answer.endpoint.address)
+    format!("{}: {}", answer.upstream, answer.address)
 }
 
 fn drained(answer: &EndpointAnswer) -> String {
@@ -98,7 +102,8 @@ fn drained(answer: &EndpointAnswer) -> String {
         true => "is taken out",
         false => "was taken out before",
     };
-    let in_flight = match answer.endpoint.in_flight {
+    let in_flight = answer.endpoint.as_ref().map_or(0, |it| it.in_flight);
+    let in_flight = match in_flight {
         0 => "no request is in flight there".to_owned(),
         count => format!("{} in flight there", counted(count, "request")),
     };
@@ -110,28 +115,30 @@ fn undrained(answer: &EndpointAnswer) -> String {
         true => "is let in again",
         false => "was not taken out",
     };
-    let when = match answer.endpoint.health {
-        Health::Waiting => ", and gets requests once a check has passed",
-        Health::Up | Health::Down | Health::Unresolved => "",
+    let when = match answer.endpoint.as_ref().map(|endpoint| endpoint.health) {
+        None => ", and gets requests if it comes back: it is not there now",
+        Some(Health::Waiting) => ", and gets requests once a check has passed",
+        Some(Health::Up | Health::Down | Health::Unresolved) => "",
     };
     format!("{} {how}{when}", name(answer))
 }
 
 fn weighed(answer: &EndpointAnswer) -> String {
-    let endpoint = &answer.endpoint;
-    let weight = number(u64::from(endpoint.weight));
-    let configured = number(u64::from(
-        endpoint.configured_weight.unwrap_or(endpoint.weight),
-    ));
+    let weights = answer.endpoint.as_ref().map(|endpoint| {
+        let configured = endpoint.configured_weight;
+        (endpoint.weight, configured.unwrap_or(endpoint.weight))
+    });
+    let (weight, configured) = weights.unwrap_or_default();
+    let (weight, configured) = (number(weight.into()), number(configured.into()));
     format!(
         "{} has the weight {weight} until the next reload; in the configuration it has {configured}",
         name(answer)
     )
 }
 
-/// A row for each endpoint.
-fn table(upstreams: &[UpstreamStatus]) -> String {
-    if upstreams.is_empty() {
+/// A row for each endpoint, and for each that was taken out and is not there.
+fn table(upstreams: &[UpstreamStatus], absent: &[AbsentEndpoint]) -> String {
+    if upstreams.is_empty() && absent.is_empty() {
         return "there is no upstream".to_owned();
     }
     let mut table = Table::new([
@@ -161,6 +168,21 @@ fn table(upstreams: &[UpstreamStatus]) -> String {
                 notes(endpoint),
             ]);
         }
+    }
+    for AbsentEndpoint { upstream, address } in absent {
+        let none = || "-".to_owned();
+        table.row([
+            upstream.clone(),
+            address.clone(),
+            "absent".to_owned(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            "taken out; stays out if it comes back, until `janua upstream undrain`".to_owned(),
+        ]);
     }
     table.render().trim_end().to_owned()
 }

@@ -70,9 +70,14 @@ impl Changes {
     fn run(&self) {
         let caller = Caller::new(RetryPolicy::default());
         loop {
-            for notice in self.next() {
-                self.events.call(&caller, &event(&notice, now_unix()));
-            }
+            let notices = self.next();
+            let now_ms = self.now_ms();
+            let events = notices.iter().map(|notice| {
+                let past_ms = now_ms.saturating_sub(notice.at_ms());
+                event(notice, unix_before(Duration::from_millis(past_ms)))
+            });
+            let events: Vec<Event> = events.collect();
+            self.events.call(&caller, &events);
         }
     }
 
@@ -107,9 +112,11 @@ impl Changes {
     }
 }
 
-fn now_unix() -> i64 {
+/// The time that is so long ago, in seconds since 1970.
+fn unix_before(past: Duration) -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or(i64::MAX)
+    let since = since.unwrap_or_default().saturating_sub(past);
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The event that a notice is.
@@ -118,6 +125,7 @@ fn event(notice: &Notice, time_unix: i64) -> Event {
         Notice::One {
             transition,
             left_out,
+            ..
         } => Event {
             kind: EventKind::Endpoint,
             name: name(transition),
@@ -126,7 +134,7 @@ fn event(notice: &Notice, time_unix: i64) -> Event {
             details: details(transition, *left_out),
             time_unix,
         },
-        Notice::Several { transitions } => several(transitions, time_unix),
+        Notice::Several { transitions, .. } => several(transitions, time_unix),
     }
 }
 
@@ -223,6 +231,7 @@ mod tests {
             })),
             lasted_ms: 65_000,
             failing_ms: 2_500,
+            is_draining: false,
         }
     }
 
@@ -231,6 +240,7 @@ mod tests {
         let down = event(
             &Notice::One {
                 transition: change(1, false),
+                at_ms: 0,
                 left_out: 2,
             },
             7,
@@ -258,6 +268,7 @@ mod tests {
         let up = event(
             &Notice::One {
                 transition: change(1, true),
+                at_ms: 0,
                 left_out: 0,
             },
             7,
@@ -272,7 +283,8 @@ mod tests {
     #[test]
     fn a_summary_counts_all_and_names_some() {
         let transitions: Vec<Transition> = (1..=30).map(|port| change(port, port > 25)).collect();
-        let summary = event(&Notice::Several { transitions }, 7);
+        let at_ms = 0;
+        let summary = event(&Notice::Several { transitions, at_ms }, 7);
         assert!(
             summary
                 .text

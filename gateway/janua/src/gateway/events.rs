@@ -1,5 +1,5 @@
-//! Tells webhooks of events, on a thread of its own: a receiver that is slow holds up
-//! nothing but other calls.
+//! Tells webhooks of events, on threads of their own: a receiver that is slow holds up nothing but
+//! later calls.
 
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,9 +40,9 @@ impl Events {
         self.webhooks().iter().any(|webhook| webhook.is_on(kind))
     }
 
-    /// Tells the webhooks of an event. Blocks.
-    pub(super) fn call(&self, caller: &Caller, event: &Event) {
-        call(caller, &self.webhooks(), event);
+    /// Tells the webhooks of events. Blocks until the slowest has been told.
+    pub(super) fn call(&self, caller: &Caller, events: &[Event]) {
+        call(caller, &self.webhooks(), events);
     }
 
     fn webhooks(&self) -> Arc<[EventWebhook]> {
@@ -85,21 +85,38 @@ fn start() -> std::io::Result<SyncSender<Task>> {
 fn run(tasks: &Receiver<Task>) {
     let caller = Caller::new(RetryPolicy::default());
     while let Ok((webhooks, event)) = tasks.recv() {
-        call(&caller, &webhooks, &event);
+        call(&caller, &webhooks, &[event]);
     }
 }
 
-fn call(caller: &Caller, webhooks: &[EventWebhook], event: &Event) {
-    let environment = |name: &str| std::env::var(name).ok();
-    for webhook in webhooks.iter().filter(|webhook| webhook.is_on(event.kind)) {
-        match webhook.token.resolve(&environment) {
-            // The result is logged by the caller.
-            Ok(token) => drop(caller.notify(webhook, token.as_deref(), event)),
-            Err(fault) => tracing::error!(
-                host = webhook.url.host(),
-                "the token of a webhook cannot be read: {}",
-                fault.message()
-            ),
+/// Tells each webhook of the events, in their order. A receiver that hangs takes half a minute for each
+/// of them, which the others do not wait for.
+fn call(caller: &Caller, webhooks: &[EventWebhook], events: &[Event]) {
+    std::thread::scope(|scope| {
+        for webhook in webhooks {
+            let tell = move || {
+                let events = events.iter();
+                for event in events.filter(|event| webhook.is_on(event.kind)) {
+                    call_one(caller, webhook, event);
+                }
+            };
+            let thread = std::thread::Builder::new().name("janua-webhook".into());
+            if thread.spawn_scoped(scope, tell).is_err() {
+                tell();
+            }
         }
+    });
+}
+
+fn call_one(caller: &Caller, webhook: &EventWebhook, event: &Event) {
+    let environment = |name: &str| std::env::var(name).ok();
+    match webhook.token.resolve(&environment) {
+        // The result is logged by the caller.
+        Ok(token) => drop(caller.notify(webhook, token.as_deref(), event)),
+        Err(fault) => tracing::error!(
+            host = webhook.url.host(),
+            "the token of a webhook cannot be read: {}",
+            fault.message()
+        ),
     }
 }

@@ -17,6 +17,9 @@ const MOST: usize = 10;
 /// together, in milliseconds; and for how long altogether while more of them fail.
 const GATHER_MS: u64 = 1_000;
 const GATHER_MOST_MS: u64 = 5_000;
+/// Of how many endpoints it is remembered that they are down. Those that are removed while they are
+/// down never come back.
+const MOST_KNOWN: usize = 10_000;
 
 /// What webhooks are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(super) enum Notice {
     One {
         /// The last change.
         transition: Transition,
+        /// When it happened.
+        at_ms: u64,
         /// Changes since the last message that this one leaves out.
         left_out: u32,
     },
@@ -32,7 +37,18 @@ pub(super) enum Notice {
     Several {
         /// The last change of each.
         transitions: Vec<Transition>,
+        /// When the last of them happened.
+        at_ms: u64,
     },
+}
+
+impl Notice {
+    /// When it happened.
+    pub(super) fn at_ms(&self) -> u64 {
+        match self {
+            Self::One { at_ms, .. } | Self::Several { at_ms, .. } => *at_ms,
+        }
+    }
 }
 
 /// The changes that webhooks have not been told of.
@@ -53,12 +69,15 @@ pub(super) struct Notices {
 struct Known {
     /// When there was the last message.
     told_ms: Option<u64>,
+    /// That message said that it is down.
+    is_told_down: bool,
     pending: Option<Pending>,
 }
 
 #[derive(Debug)]
 struct Pending {
     transition: Transition,
+    at_ms: u64,
     left_out: u32,
     /// The number of the first change that is not told yet.
     order: u64,
@@ -74,12 +93,20 @@ impl Known {
 impl Notices {
     /// Takes in a change that has happened now.
     pub(super) fn offer(&mut self, transition: &Transition, now_ms: u64) {
-        // That a new endpoint works is no news.
-        if transition.from == Shown::New && transition.to() == Shown::Up {
+        // Whoever has taken it out expects that it ends.
+        if transition.to() == Shown::Down && transition.is_draining {
+            return;
+        }
+        let key = (transition.upstream.clone(), transition.endpoint.to_string());
+        // That an endpoint works of which nobody has heard is no news.
+        let is_known = self
+            .endpoints
+            .get(&key)
+            .is_some_and(|known| known.is_told_down || known.pending.is_some());
+        if transition.to() == Shown::Up && !is_known {
             return;
         }
         self.changes += 1;
-        let key = (transition.upstream.clone(), transition.endpoint.to_string());
         let known = self.endpoints.entry(key).or_default();
         let pending = known.pending.take();
         if pending.is_none() && known.free_ms() <= now_ms {
@@ -88,6 +115,7 @@ impl Notices {
         }
         known.pending = Some(Pending {
             transition: transition.clone(),
+            at_ms: now_ms,
             left_out: pending.as_ref().map_or(0, |pending| pending.left_out + 1),
             order: pending.map_or(self.changes, |pending| pending.order),
         });
@@ -127,13 +155,17 @@ impl Notices {
             .filter_map(|known| {
                 let pending = known.pending.take()?;
                 known.told_ms = Some(now_ms);
+                known.is_told_down = pending.transition.to() == Shown::Down;
                 Some(pending)
             })
             .collect();
         // What was told long ago limits nothing any more.
+        let are_few = self.endpoints.len() <= MOST_KNOWN;
         self.endpoints.retain(|_, known| {
             let is_recent = |told_ms: u64| now_ms < told_ms + MINUTE_MS;
-            known.pending.is_some() || known.told_ms.is_some_and(is_recent)
+            known.pending.is_some()
+                || known.told_ms.is_some_and(is_recent)
+                || known.is_told_down && are_few
         });
         pending.sort_by_key(|pending| pending.order);
         let singles = if pending.len() <= room {
@@ -146,13 +178,15 @@ impl Notices {
             .into_iter()
             .map(|pending| Notice::One {
                 transition: pending.transition,
+                at_ms: pending.at_ms,
                 left_out: pending.left_out,
             })
             .collect();
-        if !rest.is_empty() {
+        if let Some(at_ms) = rest.iter().map(|pending| pending.at_ms).max() {
             let transitions = rest.into_iter().map(|pending| pending.transition);
             notices.push(Notice::Several {
                 transitions: transitions.collect(),
+                at_ms,
             });
         }
         self.sent += notices.len();
@@ -161,121 +195,4 @@ impl Notices {
 }
 
 #[cfg(test)]
-mod tests {
-    use janua_upstream::{Address, FailingRequests, Ill};
-
-    use super::*;
-
-    fn change(port: u16, from: Shown, is_up: bool) -> Transition {
-        Transition {
-            upstream: "app".into(),
-            endpoint: Address::Ip(([127, 0, 0, 1], port).into()),
-            from,
-            ill: (!is_up).then_some(Ill::Requests(FailingRequests {
-                word: "refused",
-                count: 1,
-                since_ms: Some(0),
-                is_ejected: true,
-            })),
-            lasted_ms: 0,
-            failing_ms: 0,
-        }
-    }
-
-    fn down(port: u16) -> Transition {
-        change(port, Shown::Up, false)
-    }
-
-    fn up(port: u16) -> Transition {
-        change(port, Shown::Down, true)
-    }
-
-    /// What is told of single endpoints: whether it is up, and how much was left out.
-    fn singles(notices: &[Notice]) -> Vec<(bool, u32)> {
-        let single = |notice: &Notice| match notice {
-            Notice::One {
-                transition,
-                left_out,
-            } => (transition.to() == Shown::Up, *left_out),
-            Notice::Several { .. } => panic!("several: {notices:?}"),
-        };
-        notices.iter().map(single).collect()
-    }
-
-    #[test]
-    fn a_flapping_endpoint_is_told_of_once_a_minute_and_its_last_state_always() {
-        let mut notices = Notices::default();
-        assert_eq!(notices.due_ms(), None);
-        notices.offer(&down(1), 0);
-        assert_eq!(notices.take(500), []);
-        assert_eq!(notices.due_ms(), Some(1_000));
-        assert_eq!(singles(&notices.take(1_000)), [(false, 0)]);
-        assert_eq!(notices.due_ms(), None);
-        for turn in 1..10 {
-            notices.offer(&up(1), turn * 2_000);
-            notices.offer(&down(1), turn * 2_000 + 1_000);
-        }
-        notices.offer(&up(1), 30_000);
-        assert_eq!(notices.due_ms(), Some(61_000));
-        assert_eq!(notices.take(60_999), []);
-        assert_eq!(singles(&notices.take(61_000)), [(true, 18)]);
-        assert_eq!(notices.due_ms(), None);
-        // After a quiet minute a change is told at once.
-        assert_eq!(notices.take(200_000), []);
-        assert!(notices.endpoints.is_empty());
-        notices.offer(&down(1), 200_000);
-        assert_eq!(singles(&notices.take(201_000)), [(false, 0)]);
-    }
-
-    #[test]
-    fn many_that_fail_together_are_told_of_together() {
-        let mut notices = Notices::default();
-        for port in 1..=1000 {
-            notices.offer(&down(port), u64::from(port));
-        }
-        let told = notices.take(2_000);
-        assert_eq!(told.len(), MOST);
-        let Some((Notice::Several { transitions }, first)) = told.split_last() else {
-            panic!("no summary: {told:?}");
-        };
-        assert_eq!(singles(first), [(false, 0); MOST - 1]);
-        assert_eq!(transitions.len(), 1000 - (MOST - 1));
-        assert_eq!(transitions[0].endpoint.to_string(), "127.0.0.1:10");
-        // There is no more room in this minute, and all of it in the next one.
-        for port in 1..=3 {
-            notices.offer(&up(port), 3_000);
-        }
-        notices.offer(&down(2_000), 3_000);
-        assert_eq!(notices.take(61_999), []);
-        assert_eq!(notices.due_ms(), Some(62_000));
-        assert_eq!(notices.take(62_000).len(), 4);
-    }
-
-    #[test]
-    fn messages_wait_while_more_endpoints_fail_but_not_for_ever() {
-        let mut notices = Notices::default();
-        for (port, now_ms) in [(1, 0), (2, 900), (3, 1_800)] {
-            notices.offer(&down(port), now_ms);
-            // Further changes of the same endpoint are no reason to wait.
-            notices.offer(&up(1), now_ms + 50);
-        }
-        assert_eq!(notices.due_ms(), Some(2_800));
-        for (port, now_ms) in [(4, 2_700), (5, 3_600), (6, 4_500)] {
-            notices.offer(&down(port), now_ms);
-        }
-        assert_eq!(
-            (notices.take(4_999), notices.due_ms()),
-            (vec![], Some(5_000))
-        );
-        assert_eq!(notices.take(5_000).len(), 6);
-    }
-
-    #[test]
-    fn that_a_new_endpoint_works_is_no_news() {
-        let mut notices = Notices::default();
-        notices.offer(&change(1, Shown::New, true), 0);
-        assert_eq!(notices.due_ms(), None);
-        notices.offer(&change(1, Shown::New, false), 0);
-        assert_eq!(singles(&notices.take(1_000)), [(false, 0)]);
-    }
-}
+mod tests;

@@ -59,6 +59,11 @@ pub(super) fn samples(
                 labels,
                 f64::from(u8::from(is_up)),
             );
+            samples.gauge(
+                &definitions::ENDPOINT_DRAINING,
+                labels,
+                f64::from(u8::from(member.endpoint.is_draining())),
+            );
         }
         let name = [upstream.name()];
         samples.gauge(&definitions::UPSTREAM_IDLE, name, count(idle));

@@ -51,6 +51,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .flat_map(|snapshot| snapshot.splits())
             .map(|split| upstreams::split_status(&split))
             .collect(),
+        absent: snapshot
+            .iter()
+            .flat_map(|snapshot| upstreams::absent(estate, snapshot))
+            .collect(),
         policies: snapshot
             .iter()
             .flat_map(|snapshot| policies::by_name(snapshot, estate.now_ms()))

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use janua_admin::{EndpointAnswer, EndpointCommand, ShareStatus, SplitStatus, SplitWeightRequest};
+use janua_admin::{
+    AbsentEndpoint, EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus,
+    SplitWeightRequest,
+};
 use janua_config::Config;
-use janua_proxy::Estate;
-use janua_upstream::{Member, Upstream};
+use janua_proxy::{Estate, Snapshot};
+use janua_upstream::{Address, Member, Upstream};
 
 use super::status::endpoint_status;
 
@@ -24,8 +27,14 @@ pub(super) fn carry_out(
 ) -> Result<EndpointAnswer, String> {
     let snapshot = estate.snapshot();
     let snapshot = snapshot.ok_or("the gateway is not serving yet")?;
-    let upstream = upstream(snapshot.upstreams(), command.upstream())?;
-    let member = member(upstream, command.endpoint())?;
+    let found = find(&snapshot, command.upstream(), command.endpoint());
+    let (upstream, member) = match (found, command) {
+        (Ok(found), _) => found,
+        (Err(why), EndpointCommand::Undrain(request)) => {
+            return undrain_absent(estate, request).ok_or(why);
+        }
+        (Err(why), _) => return Err(why),
+    };
     let endpoint = &member.endpoint;
     let changed = match command {
         EndpointCommand::Drain(_) => {
@@ -40,6 +49,11 @@ pub(super) fn carry_out(
                 estate.restart_checks(endpoint);
             }
             endpoint.drain(false);
+            // What else was taken out and is shown in this way: an address that a name had before
+            // the configuration had it.
+            let shown = endpoint.address().to_string();
+            let is_meant = |known: &Address| known.to_string() == shown;
+            estate.endpoints.undrain(upstream.name(), is_meant);
             changed
         }
         EndpointCommand::Weight(request) => {
@@ -59,6 +73,11 @@ pub(super) fn carry_out(
         EndpointCommand::Weight(request) => request.weight == 0,
     };
     let mut warnings = Vec::new();
+    if let EndpointCommand::Undrain(_) = command
+        && member.current_weight() == 0
+    {
+        warnings.push("with the weight 0 it gets only requests of its sessions".to_owned());
+    }
     if takes_away && !upstream.members().iter().any(gets_some) {
         warnings.push(format!(
             "no other endpoint of the upstream `{}` gets requests now",
@@ -72,10 +91,45 @@ pub(super) fn carry_out(
     }
     Ok(EndpointAnswer {
         upstream: upstream.name().to_owned(),
-        endpoint: endpoint_status(upstream, member, now_ms),
+        address: endpoint.address().to_string(),
+        endpoint: Some(endpoint_status(upstream, member, now_ms)),
         changed,
         warnings,
     })
+}
+
+/// Lets an endpoint in again that was taken out and is not there at the moment, so that it gets
+/// requests when it comes back. None if there is no such endpoint.
+fn undrain_absent(estate: &Estate, request: &EndpointRequest) -> Option<EndpointAnswer> {
+    let wanted = as_shown(&request.endpoint);
+    let is_meant = |known: &Address| known.to_string() == wanted;
+    let let_in = estate.endpoints.undrain(&request.upstream, is_meant);
+    let address = let_in.first()?.to_string();
+    log(&EndpointCommand::Undrain(request), 0);
+    Some(EndpointAnswer {
+        upstream: request.upstream.clone(),
+        address,
+        endpoint: None,
+        changed: true,
+        warnings: Vec::new(),
+    })
+}
+
+/// The endpoints that were taken out and that the snapshot does not have.
+pub(super) fn absent(estate: &Estate, snapshot: &Snapshot) -> Vec<AbsentEndpoint> {
+    let is_absent = |(name, address): &(Box<str>, Address)| {
+        let mut upstreams = snapshot.upstreams();
+        let upstream = upstreams.find(|upstream| upstream.name() == &**name);
+        let members = upstream.into_iter().flat_map(|upstream| upstream.members());
+        let mut addresses = members.map(|member| member.endpoint.address());
+        !addresses.any(|known| known == address)
+    };
+    let drained = estate.endpoints.drained().into_iter().filter(is_absent);
+    let absent = drained.map(|(upstream, address)| AbsentEndpoint {
+        upstream: upstream.into(),
+        address: address.to_string(),
+    });
+    absent.collect()
 }
 
 /// Gives an upstream another weight in the split of a route.
@@ -142,6 +196,16 @@ fn log(command: &EndpointCommand<'_>, in_flight: u32) {
     }
 }
 
+/// An endpoint of an upstream of the snapshot.
+fn find<'s>(
+    snapshot: &'s Snapshot,
+    name: &str,
+    address: &str,
+) -> Result<(&'s Arc<Upstream>, &'s Member), String> {
+    let upstream = upstream(snapshot.upstreams(), name)?;
+    Ok((upstream, member(upstream, address)?))
+}
+
 /// The upstream of this name.
 fn upstream<'s>(
     upstreams: impl Iterator<Item = &'s Arc<Upstream>> + Clone,
@@ -155,18 +219,20 @@ fn upstream<'s>(
     })
 }
 
-/// The endpoint with this address, which is written as in the configuration; the case of a name
-/// does not matter.
+/// An address as it is shown, whichever way it is written: the case of a name does not matter, nor
+/// how zeros of an IPv6 address are left out.
+fn as_shown(address: &str) -> String {
+    Address::parse(address).map_or_else(|_| address.to_owned(), |address| address.to_string())
+}
+
+/// The endpoint with this address.
 fn member<'s>(upstream: &'s Upstream, address: &str) -> Result<&'s Member, String> {
     let addresses = || {
         let members = upstream.members().iter();
         members.map(|member| member.endpoint.address().to_string())
     };
-    let is_path = address.starts_with("unix:");
-    let found = addresses().position(|known| match is_path {
-        true => known == address,
-        false => known.eq_ignore_ascii_case(address),
-    });
+    let wanted = as_shown(address);
+    let found = addresses().position(|known| known == wanted);
     let member = found.and_then(|index| upstream.members().get(index));
     member.ok_or_else(|| {
         let name = upstream.name();
@@ -195,22 +261,32 @@ mod tests {
 
     #[test]
     fn names_are_found_and_listed() {
-        let addresses = ["127.0.0.1:80", "app.internal:80", "unix:/run/App.sock"];
+        let addresses = [
+            "127.0.0.1:80",
+            "app.internal:80",
+            "unix:/run/App.sock",
+            "[fd00::1]:80",
+        ];
         let endpoints = addresses.map(|text| EndpointSpec::new(Address::parse(text).unwrap()));
         let spec = UpstreamSpec::new("app", endpoints.into());
         let registry = Registry::start("/dev/null".into()).unwrap();
         let built = registry.reconcile(&[spec]);
         let app = upstream(built.iter(), "app").unwrap();
-        for address in ["127.0.0.1:80", "APP.internal:80", "unix:/run/App.sock"] {
-            let found = member(app, address).unwrap().endpoint.address();
-            assert!(found.to_string().eq_ignore_ascii_case(address), "{found}");
+        for (written, shown) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("APP.internal:80", "app.internal:80"),
+            ("unix:/run/App.sock", "unix:/run/App.sock"),
+            ("[FD00:0:0::0001]:80", "[fd00::1]:80"),
+        ] {
+            let found = member(app, written).unwrap().endpoint.address();
+            assert_eq!(found.to_string(), shown);
         }
-        for address in ["127.0.0.1:81", "unix:/run/app.sock"] {
+        for address in ["127.0.0.1:81", "unix:/run/app.sock", "127.0.0.1", ""] {
             assert_eq!(
                 member(app, address).unwrap_err(),
                 format!(
                     "the upstream `app` has no endpoint `{address}`; there are `127.0.0.1:80`, \
-                     `app.internal:80`, `unix:/run/App.sock`"
+                     `app.internal:80`, `unix:/run/App.sock`, `[fd00::1]:80`"
                 )
             );
         }

@@ -104,6 +104,8 @@ metrics! {
         "Requests in flight to an endpoint.";
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
         "1 while an endpoint is up; 0 while its checks fail or none has passed yet, while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
+    ENDPOINT_DRAINING: Gauge = "janua_endpoint_draining" ["upstream", "endpoint"]
+        "1 while an endpoint is taken out by `janua upstream drain`, whether requests are in flight there or not; otherwise 0.";
     HEALTH_CHECKS: Counter = "janua_health_checks_total" ["upstream", "endpoint", "result"]
         "Active checks of an endpoint, by result: passed, or the word of the failure; local: not carried out, because the gateway was short of descriptors or ports.";
     HEALTH_CHECK_DURATION: Histogram = "janua_health_check_seconds" ["upstream"]

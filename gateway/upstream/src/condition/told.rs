@@ -80,6 +80,7 @@ pub(crate) fn review(endpoint: &Endpoint, rule: Option<&PassiveHealth>, now_ms: 
         from: before.shown,
         lasted_ms: now_ms.saturating_sub(before.since_ms),
         failing_ms: since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms)),
+        is_draining: endpoint.is_draining(),
         ill,
     };
     transition.log(next.is_logged || before.is_logged || before.shown == Shown::New);

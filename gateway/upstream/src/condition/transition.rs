@@ -18,6 +18,8 @@ pub struct Transition {
     pub lasted_ms: u64,
     /// How long it has failed already, in milliseconds, if it is down.
     pub failing_ms: u64,
+    /// A command has taken it out.
+    pub is_draining: bool,
 }
 
 /// What operators have been told of an endpoint.

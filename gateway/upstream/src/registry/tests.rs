@@ -107,6 +107,65 @@ fn what_was_drained_stays_so_and_weights_do_not() {
     assert!(!fifth[0].members()[0].endpoint.is_draining());
 }
 
+#[test]
+fn what_was_drained_can_be_let_in_although_it_is_gone() {
+    let registry = Registry::new(Resolver::start(HOSTS_FILE.into()).unwrap());
+    let first = registry.reconcile(&[spec("one", &[A, B]), spec("two", &[A])]);
+    for (upstream, member) in [(1, 0), (0, 1), (0, 0)] {
+        first[upstream].members()[member].endpoint.drain(true);
+    }
+    let texts = |registry: &Registry| -> Vec<String> {
+        let drained = registry.drained().into_iter();
+        drained
+            .map(|(upstream, at)| format!("{upstream} {at}"))
+            .collect()
+    };
+    let all = [format!("one {B}"), format!("one {A}"), format!("two {A}")];
+    assert_eq!(texts(&registry), all);
+    drop(first);
+    let second = registry.reconcile(&[spec("one", &[B])]);
+    assert_eq!(texts(&registry), all);
+    let undrain = |upstream: &str, address: &str| {
+        let meant = registry.undrain(upstream, |known| known.to_string() == address);
+        meant.len()
+    };
+    assert_eq!(undrain("one", C), 0);
+    assert_eq!(undrain("three", A), 0);
+    assert_eq!((undrain("one", A), undrain("one", A)), (1, 0));
+    assert_eq!(texts(&registry), [format!("one {B}"), format!("two {A}")]);
+    // One that is there is let in too.
+    assert_eq!(undrain("one", B), 1);
+    assert!(!second[0].members()[0].endpoint.is_draining());
+    let third = registry.reconcile(&[spec("one", &[A, B]), spec("two", &[A])]);
+    let draining = |upstream: usize, member: usize| {
+        let member = &third[upstream].members()[member];
+        member.endpoint.is_draining()
+    };
+    assert_eq!(
+        [draining(0, 0), draining(0, 1), draining(1, 0)],
+        [false, false, true]
+    );
+}
+
+#[test]
+fn of_very_many_that_were_drained_the_last_are_remembered() {
+    let registry = Registry::new(Resolver::start(HOSTS_FILE.into()).unwrap());
+    let addresses: Vec<String> = (1..=1_001)
+        .map(|port| format!("192.0.2.1:{port}"))
+        .collect();
+    let texts: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let first = registry.reconcile(&[spec("one", &texts)]);
+    for member in first[0].members() {
+        member.endpoint.drain(true);
+        member.endpoint.drain(true);
+    }
+    drop(first);
+    assert_eq!(registry.drained().len(), 1_000);
+    let second = registry.reconcile(&[spec("one", &texts)]);
+    let draining = |index: usize| second[0].members()[index].endpoint.is_draining();
+    assert!(!draining(0) && draining(1) && draining(1_000));
+}
+
 #[tokio::test]
 async fn localhost_is_resolved_in_both_families_off_this_thread() {
     let registry = Registry::start(HOSTS_FILE.into()).unwrap();

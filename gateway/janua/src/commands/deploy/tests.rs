@@ -51,6 +51,7 @@ impl Control for Gateway {
             listeners: Vec::new(),
             upstreams: Vec::new(),
             splits: Vec::new(),
+            absent: Vec::new(),
             policies: Vec::new(),
             memos: MemosStatus {
                 bytes: 0,

@@ -111,6 +111,7 @@ fn running() -> Status {
                 configured_weight: None,
             }],
         }],
+        absent: Vec::new(),
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
         memos: MemosStatus {
             bytes: 40_960,

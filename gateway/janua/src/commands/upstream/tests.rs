@@ -1,5 +1,6 @@
 use janua_admin::{
-    EndpointAnswer, EndpointStatus, Health, ShareStatus, SplitStatus, UpstreamStatus,
+    AbsentEndpoint, EndpointAnswer, EndpointStatus, Health, ShareStatus, SplitStatus,
+    UpstreamStatus,
 };
 
 use super::{drained, said, splits, table, undrained, weighed};
@@ -32,14 +33,15 @@ fn endpoint(address: &str) -> EndpointStatus {
 fn answer(endpoint: EndpointStatus, changed: bool) -> EndpointAnswer {
     EndpointAnswer {
         upstream: "app".to_owned(),
-        endpoint,
+        address: endpoint.address.clone(),
+        endpoint: Some(endpoint),
         changed,
         warnings: Vec::new(),
     }
 }
 
 #[test]
-fn a_row_for_each_endpoint() {
+fn a_row_for_each_endpoint_and_for_those_taken_out_that_are_gone() {
     let upstream = UpstreamStatus {
         name: "app".to_owned(),
         balance: "round_robin".to_owned(),
@@ -76,9 +78,15 @@ fn a_row_for_each_endpoint() {
   app       b:80      up               0          0     1,000         0  no      -     weight 5 in the configuration
   app       c:80      draining         1         12     1,000         0  no      -
   app       d:80      drained          1          0     1,000         0  yes     b
-  app       e:80      unresolved       1          0     1,000         0  no      -     no such name";
-    assert_eq!(table(&[upstream]), expected);
-    assert_eq!(table(&[]), "there is no upstream");
+  app       e:80      unresolved       1          0     1,000         0  no      -     no such name
+  app       z:80      absent           -          -         -         -  -       -     \
+         taken out; stays out if it comes back, until `janua upstream undrain`";
+    let absent = AbsentEndpoint {
+        upstream: "app".to_owned(),
+        address: "z:80".to_owned(),
+    };
+    assert_eq!(table(&[upstream], &[absent]), expected);
+    assert_eq!(table(&[], &[]), "there is no upstream");
 }
 
 #[test]
@@ -138,6 +146,13 @@ fn what_was_done_is_said_in_words() {
         (
             undrained(&answer(endpoint("a:80"), false)),
             "app: a:80 was not taken out",
+        ),
+        (
+            undrained(&EndpointAnswer {
+                endpoint: None,
+                ..answer(endpoint("a:80"), true)
+            }),
+            "app: a:80 is let in again, and gets requests if it comes back: it is not there now",
         ),
     ];
     for (said, expected) in table {

@@ -42,8 +42,8 @@ struct Waited<'a> {
 enum Progress {
     Done,
     Waiting,
-    /// Somebody has given the contrary command.
-    Reversed,
+    /// It will not come: somebody has given the contrary command, or removed the endpoint.
+    Ended(&'static str),
 }
 
 /// Waits, at most for this time. `answer` is what the command has answered.
@@ -58,11 +58,11 @@ pub(super) fn until(
     loop {
         // A request may have been on its way to the endpoint when the command came, and be
         // counted only afterwards.
-        match wait.progress(&answer.endpoint) {
+        match wait.progress(answer.endpoint.as_ref()) {
             Progress::Done => idle += 1,
             Progress::Waiting => idle = 0,
-            Progress::Reversed => {
-                let why = format!("{} {}", name(&answer), wait.reversed());
+            Progress::Ended(how) => {
+                let why = format!("{} {how}", name(&answer));
                 return Err(failed(&why, &answer, begin));
             }
         }
@@ -82,23 +82,26 @@ pub(super) fn until(
         let mut named = list.upstreams.into_iter();
         let upstream = named.find(|upstream| upstream.name == answer.upstream);
         let endpoints = upstream.into_iter().flat_map(|upstream| upstream.endpoints);
-        let mut endpoints = endpoints.filter(|it| it.address == answer.endpoint.address);
-        let Some(endpoint) = endpoints.next() else {
-            let why = format!("{} has been removed by a reload", name(&answer));
-            return Err(failed(&why, &answer, begin));
-        };
-        answer.endpoint = endpoint;
+        let mut endpoints = endpoints.filter(|it| it.address == answer.address);
+        answer.endpoint = endpoints.next();
     }
 }
 
 impl Wait {
-    fn progress(self, endpoint: &EndpointStatus) -> Progress {
-        match self {
-            Self::Drained if !endpoint.draining => Progress::Reversed,
-            Self::Up if endpoint.draining => Progress::Reversed,
-            Self::Drained if endpoint.in_flight == 0 => Progress::Done,
-            Self::Up if endpoint.health == Health::Up => Progress::Done,
-            Self::Drained | Self::Up => Progress::Waiting,
+    /// `endpoint` is none if it is not there. Who waits until it is up waits for it to come too: a
+    /// container that is replaced is missing for a while in the list that names it.
+    fn progress(self, endpoint: Option<&EndpointStatus>) -> Progress {
+        match (self, endpoint) {
+            (Self::Drained, None) => Progress::Ended("has been removed meanwhile"),
+            (Self::Drained, Some(endpoint)) if !endpoint.draining => {
+                Progress::Ended("has been let in again meanwhile")
+            }
+            (Self::Up, Some(endpoint)) if endpoint.draining => {
+                Progress::Ended("has been taken out again meanwhile")
+            }
+            (Self::Drained, Some(endpoint)) if endpoint.in_flight == 0 => Progress::Done,
+            (Self::Up, Some(endpoint)) if endpoint.health == Health::Up => Progress::Done,
+            (Self::Drained | Self::Up, _) => Progress::Waiting,
         }
     }
 
@@ -110,13 +113,6 @@ impl Wait {
         }
     }
 
-    fn reversed(self) -> &'static str {
-        match self {
-            Self::Drained => "has been let in again meanwhile",
-            Self::Up => "has been taken out again meanwhile",
-        }
-    }
-
     fn done(self, answer: &EndpointAnswer, took: Duration) -> String {
         let name = name(answer);
         let took = duration(millis(took));
@@ -124,20 +120,26 @@ impl Wait {
             Self::Drained => {
                 format!("{name} is taken out, and no request is in flight there, after {took}")
             }
-            Self::Up => format!("{name} is up and gets requests again, after {took}"),
+            Self::Up => match answer.endpoint.as_ref().map(|endpoint| endpoint.weight) {
+                Some(0) => format!("{name} is up, after {took}"),
+                _ => format!("{name} is up and gets requests again, after {took}"),
+            },
         }
     }
 
     fn not_done(self, answer: &EndpointAnswer, patience: Duration) -> String {
         let name = name(answer);
         let patience = duration(millis(patience));
-        match self {
-            Self::Drained => {
-                let requests = counted(answer.endpoint.in_flight, "request");
+        match (self, &answer.endpoint) {
+            (Self::Drained, endpoint) => {
+                let in_flight = endpoint.as_ref().map_or(0, |it| it.in_flight);
+                let requests = counted(in_flight, "request");
                 format!("{name} has {requests} in flight after {patience}; it stays out")
             }
-            Self::Up => {
-                let endpoint = &answer.endpoint;
+            (Self::Up, None) => {
+                format!("{name} is not there after {patience}; it is let in if it comes back")
+            }
+            (Self::Up, Some(endpoint)) => {
                 let why = status::trouble(endpoint, status::now());
                 let why = why.unwrap_or_else(|| status::state(endpoint));
                 format!(
