@@ -201,15 +201,6 @@ pub(crate) async fn lists(gateway: &Gateway, host: &str, words: &str) {
     }
 }
 
-/// Waits until the log says something: its lines are written by a thread of their own.
-pub(crate) async fn logs(gateway: &Gateway, words: &str) {
-    assert_eventually!(
-        gateway.messages().contains(words),
-        "{words:?} is not in {}",
-        gateway.messages()
-    );
-}
-
 /// Has an order placed now, whatever it waits for.
 pub(crate) async fn renew(gateway: &Gateway, host: &str) {
     let ran = certs(gateway, &["renew", host]).await;

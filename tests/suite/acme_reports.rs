@@ -2,7 +2,7 @@
 
 use janua_tests::{Asked, Fault, Gateway, Point, ReservedPort, assert_eventually};
 
-use crate::acme::{NAME, Scene, certs, listed, lists, logs, renew, site};
+use crate::acme::{NAME, Scene, certs, listed, lists, renew, site};
 
 async fn page(gateway: &Gateway) -> String {
     let ran = certs(gateway, &[]).await;
@@ -83,7 +83,7 @@ async fn records_that_the_dns_lacks() {
     ];
     for record in &records {
         assert_eventually!(page(&gateway).await.contains(record));
-        logs(&gateway, record).await;
+        gateway.says(record).await;
     }
     scene.dns.delegate("acme.example.com", port.address());
     let alias = format!("_acme-challenge.{NAME}");

@@ -112,7 +112,7 @@ async fn floods_of_frames() {
         let gateway = gateway(&upstream, "").await;
         let frames = frames(&gateway, &[]).await;
         is_ended(&gateway, frames, reason, attack).await;
-        assert_eventually!(gateway.messages().contains(&format!("limit=\"{reason}\"")));
+        gateway.says(&format!("limit=\"{reason}\"")).await;
     }
 }
 

@@ -266,7 +266,7 @@ async fn limits_are_those_of_the_client_in_the_header() {
         wire.try_receive("GET").await.is_ok()
     };
     assert!(!is_served().await);
-    assert_eventually!(gateway.messages().contains("client=\"192.0.2.1\""));
+    gateway.says("client=\"192.0.2.1\"").await;
     held.remove(0);
     assert_eventually!(is_served().await);
 }

@@ -60,11 +60,7 @@ async fn sighup_reloads() {
     // logged.
     gateway.write_config("[listeners.public]\naddress = 7\n");
     gateway.signal(Signal::HUP);
-    assert_eventually!(
-        gateway.messages().contains("janua.toml:2"),
-        "{}",
-        gateway.messages()
-    );
+    gateway.says("janua.toml:2").await;
     assert_eq!(gateway.get("/").await.text(), "two");
     assert_eventually!(
         gateway

@@ -225,7 +225,7 @@ async fn tls_on_a_listener_without_it_is_logged_once_a_minute() {
         assert!(matches!(refused, Err(TlsError::Refused(_))), "{refused:?}");
     }
     gateway.settled().await;
-    let messages = gateway.messages();
+    let messages = gateway.says("TLS handshake").await;
     let lines = messages
         .lines()
         .filter(|line| line.contains("TLS handshake"));

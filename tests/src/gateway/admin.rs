@@ -1,6 +1,6 @@
-//! The admin socket, used without the gateway's own client.
+//! The admin socket, used without the gateway's own client and by its commands.
 
-use super::Gateway;
+use super::{Gateway, Ran, run};
 use crate::message::{Request, Response};
 use crate::wire::Wire;
 
@@ -16,6 +16,19 @@ impl Gateway {
         let wire = Wire::connect_unix(&path).await;
         let mut wire = wire.unwrap_or_else(|error| panic!("the admin socket: {error}"));
         wire.exchange(request).await
+    }
+
+    /// Runs `janua` with these arguments and the admin socket of this gateway.
+    pub async fn command(&self, arguments: &[&str]) -> Ran {
+        let all = [arguments, &["--admin", "admin.sock"]].concat();
+        run(self.directory(), &all).await
+    }
+
+    /// The same, which must succeed. Returns what it wrote to the standard output.
+    pub async fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.command(arguments).await;
+        assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{arguments:?}");
+        ran.stdout
     }
 
     /// Whether `/readyz` answers with 200.
