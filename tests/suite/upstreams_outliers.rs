@@ -35,15 +35,15 @@ async fn statuses(gateway: &Gateway, count: usize) -> BTreeMap<u16, usize> {
 
 async fn ejections(gateway: &Gateway, reason: &str) -> f64 {
     let labels = [("reason", reason)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_upstream_ejections_total", &labels)
+    gateway
+        .metric("janua_upstream_ejections_total", &labels)
+        .await
 }
 
 async fn healthy(gateway: &Gateway, upstream: &Upstream) -> bool {
     let endpoint = upstream.endpoint();
     let labels = [("endpoint", &*endpoint)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_endpoint_healthy", &labels) > 0.0
+    gateway.metric("janua_endpoint_healthy", &labels).await > 0.0
 }
 
 #[tokio::test]
@@ -259,10 +259,8 @@ async fn the_panic_threshold_decides_when_all_are_tried() {
         let outliers = "outliers = { errors = 1, eject = \"1h\", most = \"100%\" }";
         config.upstream(&format!("{outliers}\n{extra}"))
     };
-    let failures = async |gateway: &Gateway| {
-        let metrics = gateway.metrics().await;
-        metrics.sum("janua_upstream_failures_total", &[])
-    };
+    let failures =
+        async |gateway: &Gateway| gateway.metric("janua_upstream_failures_total", &[]).await;
     for (threshold, are_tried) in [("", false), ("panic_threshold = \"50%\"", true)] {
         let gateway = Gateway::start_one_worker(endpoints(threshold)).await;
         assert_eventually!({

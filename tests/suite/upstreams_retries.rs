@@ -72,16 +72,16 @@ async fn an_endpoint_that_says_nothing_costs_time_and_no_request() {
     let config = Proxy::to(silent.endpoint())
         .and(alive.endpoint())
         .upstream(&format!(
-            "{NEVER_HELD_BACK}\nretries = {{ try_timeout = \"200ms\" }}"
+            "{NEVER_HELD_BACK}\nretries = {{ try_timeout = \"1s\" }}"
         ));
     let gateway = Gateway::start_one_worker(config).await;
     let begin = Instant::now();
-    for n in 0..10 {
+    for n in 0..4 {
         assert_eq!(gateway.get("/").await.status, 200, "{n}");
     }
-    assert!(begin.elapsed() >= Duration::from_millis(200 * 4));
+    assert!(begin.elapsed() >= Duration::from_secs(2));
     let asked = silent.request_count();
-    assert!(asked >= 4, "{asked}");
+    assert!(asked >= 2, "{asked}");
     let metrics = gateway.metrics().await;
     let reason = [("upstream", "app"), ("reason", "timeout")];
     assert_eq!(
@@ -91,11 +91,11 @@ async fn an_endpoint_that_says_nothing_costs_time_and_no_request() {
     // A POST is not sent a second time, whatever has become of it.
     let sent = || silent.request_count() + alive.request_count();
     let before = sent();
-    for _ in 0..4 {
+    for _ in 0..2 {
         let response = gateway.send(Request::post("/", "pay")).await;
         assert!(matches!(response.status, 200 | 504), "{}", response.status);
     }
-    assert_eq!(sent() - before, 4);
+    assert_eq!(sent() - before, 2);
 }
 
 /// All endpoints fail: what they get is little more than what clients send.
@@ -128,7 +128,7 @@ async fn an_outage_is_not_multiplied() {
     }
     let sent = one.request_count() + two.request_count() + three.request_count();
     // Besides the share, two hundred in ten seconds may always be sent again.
-    let periods = usize::try_from(begin.elapsed().as_secs() / 10).unwrap() + 1;
+    let periods = usize::try_from(begin.elapsed().as_secs() / 10).unwrap() + 2;
     let most = CLIENTS * EACH * 12 / 10 + 200 * periods;
     assert!(sent <= most, "{sent} of {most}");
     assert!(sent >= CLIENTS * EACH + 200, "{sent}");
