@@ -131,3 +131,46 @@ async fn an_upstream_that_is_slow_as_a_whole_is_not_given_twice_as_much() {
     assert!(doubled >= 200.0, "{doubled}");
     assert!(doubled <= 200.0 * (periods + 1.0) + 100.0, "{doubled}");
 }
+
+/// With a share instead of a time, the time is learnt from the requests that came before. Until
+/// there are enough of them, none is doubled.
+#[tokio::test]
+async fn what_most_requests_take_decides_what_is_late() {
+    let sometimes = Upstream::http(async |request| {
+        if request.target == "/held" {
+            std::future::pending::<()>().await;
+        }
+        Reply::ok("sometimes")
+    })
+    .await;
+    let always = named("always").await;
+    let config = Proxy::to(sometimes.endpoint())
+        .and(always.endpoint())
+        .upstream("hedge = \"p95\"\npassive_health = { max_fails = 0 }");
+    let gateway = Gateway::start_one_worker(config).await;
+    let doubled = async || gateway.metric("janua_upstream_hedges_total", &[]).await;
+    let held = || {
+        let requests = sometimes.requests();
+        requests.iter().filter(|it| it.target == "/held").count()
+    };
+    let mut wire = gateway.connect().await;
+    for asked in 1.. {
+        wire = gateway.connect().await;
+        wire.send(Request::get("/held").to_bytes()).await;
+        assert_eventually!(held() == 1 || always.request_count() == asked);
+        if held() == 1 {
+            break;
+        }
+    }
+    assert!(wire.is_silent_for(Duration::from_millis(300)).await);
+    assert_eq!(doubled().await, 0.0, "nothing is known yet");
+    wire.reset();
+    assert_eventually!({
+        for _ in 0..150 {
+            assert_eq!(gateway.get("/").await.status, 200);
+        }
+        let response = gateway.get("/held").await;
+        assert_eq!((response.status, response.text()), (200, "always"));
+        held() > 1 && doubled().await > 0.0
+    });
+}

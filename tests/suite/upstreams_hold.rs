@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use janua_tests::{
-    Gateway, Http2Client, Http2Habits, Http2Upstream, Port, Proxy, Reply, Request, Upstream,
-    Vacant, assert_eventually,
+    Gateway, Http2Client, Http2Habits, Http2Upstream, Port, Proxy, Reply, Request, Settings,
+    Upstream, Vacant, assert_eventually,
 };
 
 use crate::upstreams_balance::named_at;
+use crate::upstreams_health::{FAST, Service};
 
 const HOLD: &str = "hold = \"60s\"";
 
@@ -226,4 +227,53 @@ async fn a_restart_loses_nothing_over_http2() {
     }
     let metrics = gateway.metrics().await;
     assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
+}
+
+/// Checks find that there is no endpoint, and they find that there is one again.
+#[tokio::test]
+async fn the_first_check_that_passes_ends_the_wait() {
+    let service = Service::start("well").await;
+    service.set(503);
+    let config =
+        Proxy::to(service.upstream.endpoint()).upstream(&format!("{HOLD}\nhealth = {{ {FAST} }}"));
+    let gateway = Gateway::start(config).await;
+    let mut wires = Vec::new();
+    for request in [Request::get("/"), Request::post("/", "pay")] {
+        let mut wire = gateway.connect().await;
+        wire.send(request.to_bytes()).await;
+        wires.push(wire);
+    }
+    assert_eventually!(held(&gateway).await == 2.0);
+    assert_eq!(service.requests(), 0);
+    service.set(200);
+    for wire in &mut wires {
+        let response = wire.receive("GET").await;
+        assert_eq!((response.status, response.text()), (200, "well"));
+    }
+    assert_eq!(service.requests(), 2);
+    assert_eventually!(waited(&gateway, "released").await == 2.0);
+}
+
+/// Who finds too many others in the line is answered at once.
+#[tokio::test]
+async fn the_line_has_a_limit() {
+    let port = Port::reserve();
+    let config =
+        Proxy::to(port.endpoint()).upstream(&format!("{HOLD}\nlimits = {{ pending = 2 }}"));
+    let gateway = Settings::new().workers(3).start(config).await;
+    let mut wires = Vec::new();
+    for _ in 0..2 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        wires.push(wire);
+    }
+    assert_eventually!(held(&gateway).await == 2.0);
+    for _ in 0..3 {
+        assert_eq!(gateway.get("/").await.status, 502);
+    }
+    assert_eventually!(waited(&gateway, "full").await == 3.0);
+    let _back = named_at(&port, "back").await;
+    for wire in &mut wires {
+        assert_eq!(wire.receive("GET").await.text(), "back");
+    }
 }

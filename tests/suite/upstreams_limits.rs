@@ -417,3 +417,26 @@ async fn after_chaos_nothing_is_in_use() {
         );
     }
 }
+
+/// One request is being sent again; the failure of another one is answered as it is.
+#[tokio::test]
+async fn requests_that_are_sent_again_are_limited() {
+    let busy = Upstream::always(Reply::new(503).body("busy")).await;
+    let (held, release) = Upstream::held().await;
+    let often = format!("{{ address = \"{}\", weight = 1000 }}", busy.endpoint());
+    let config = Proxy::to(often).and(held.endpoint()).upstream(
+        "passive_health = { max_fails = 0 }\nretries = { on = [\"503\"] }\nlimits = { retries = 1 }",
+    );
+    let gateway = Gateway::start_one_worker(config).await;
+    let mut first = begin(&gateway, 1).await;
+    assert_eventually!(in_use(&gateway, "retries").await == 1.0);
+    assert_eventually!(held.request_count() == 1);
+    let response = gateway.get("/").await;
+    assert_eq!((response.status, response.text()), (503, "busy"));
+    assert_eq!(response.proxy_error(), None, "an endpoint has answered");
+    assert_eq!(overloads(&gateway, "retries").await, 1.0);
+    release.send(true).unwrap();
+    assert_eq!(first[0].receive("GET").await.text(), "at last");
+    assert_eventually!(in_use(&gateway, "retries").await == 0.0);
+    assert_eq!(gateway.get("/").await.text(), "at last");
+}

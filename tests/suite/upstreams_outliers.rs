@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream, Vacant, assert_eventually};
+use janua_tests::{
+    Gateway, Proxy, Reply, Request, Settings, Upstream, Vacant, Visit, assert_eventually,
+};
 
 use crate::upstreams_balance::named;
 
@@ -294,4 +296,35 @@ async fn bad_settings_are_refused_with_their_place() {
     assert!(refused.contains("is not a share"), "{refused}");
     let good = gateway.send(Request::get("/")).await;
     assert_eq!(good.status, 502);
+}
+
+/// Each kind of error in a row ejects an endpoint, and is called by its name.
+#[tokio::test]
+async fn every_kind_of_error_ejects() {
+    let closes = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.request().await;
+    })
+    .await;
+    let silent = Upstream::silent().await;
+    let refusing = Vacant::refusing();
+    let (broken, _) = switched("broken", Reply::new(502)).await;
+    let good = named("good").await;
+    for (endpoint, reason) in [
+        (closes.endpoint(), "reset"),
+        (silent.endpoint(), "timeout"),
+        (refusing.endpoint(), "connect"),
+        (broken.endpoint(), "5xx"),
+    ] {
+        let config = Proxy::to(endpoint)
+            .and(good.endpoint())
+            .upstream("outliers = { errors = 2, eject = \"1h\" }\nresponse_head_timeout = \"1s\"");
+        let gateway = Gateway::start_one_worker(config).await;
+        assert_eventually!({
+            gateway.get("/").await;
+            ejections(&gateway, reason).await == 1.0
+        });
+        assert_eq!(statuses(&gateway, 10).await, BTreeMap::from([(200, 10)]));
+        let all = gateway.metric("janua_upstream_ejections_total", &[]).await;
+        assert_eq!(all, 1.0, "{reason}");
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use janua_tests::{
     Gateway, Http2Client, Http2Stream, Http2Upstream, Proxy, Received, Reply, Request, Upstream,
-    Visit, assert_eventually, filler, filler_difference,
+    Visit, assert_eventually, filler, filler_difference, run,
 };
 
 use crate::upstreams_balance::named;
@@ -281,4 +281,64 @@ async fn a_client_that_waits_for_100_is_told_once() {
         assert_eq!(response.json()["body"], "body");
     }
     assert!(lost.request_count() > 0);
+}
+
+/// Whoever says so has every request sent again, also one that may have been carried out, and is
+/// warned of it.
+#[tokio::test]
+async fn an_operator_may_have_any_request_repeated() {
+    let (lost, alive) = (closes().await, named("alive").await);
+    let config = Proxy::to(lost.endpoint())
+        .and(alive.endpoint())
+        .upstream(&format!(
+            "{NEVER_HELD_BACK}\nretries = {{ on = [\"reset-any\"] }}"
+        ));
+    let gateway = Gateway::start_one_worker(config).await;
+    for n in 0..4 {
+        let response = gateway.send(Request::post("/", "pay")).await;
+        assert_eq!((response.status, response.text()), (200, "alive"), "{n}");
+    }
+    assert!(lost.request_count() >= 2);
+    assert_eq!(alive.request_count(), 4);
+    let check = run(gateway.directory(), &["check", "--config", "janua.toml"]).await;
+    assert_eq!(check.code, Some(0), "{check:?}");
+    let said = check.stdout + &check.stderr;
+    assert!(
+        said.contains("warning") && said.contains("reset-any"),
+        "{said}"
+    );
+}
+
+/// A call that is answered with a listed status of gRPC goes to another endpoint, although it is a
+/// POST.
+#[tokio::test]
+async fn a_call_that_is_answered_with_a_listed_status_is_repeated() {
+    let grpc = |reply: Reply| reply.header("Content-Type", "application/grpc");
+    let busy = Http2Upstream::http(move |_| {
+        let reply = grpc(Reply::new(200)).header("Grpc-Status", "14");
+        std::future::ready(reply)
+    });
+    let alive = Http2Upstream::http(move |_| {
+        let message = b"\0\0\0\0\x01x";
+        let reply = Reply::chunked(&[message], &[("Grpc-Status", "0")]);
+        std::future::ready(grpc(reply))
+    });
+    let (busy, alive) = (busy.await, alive.await);
+    let config = Proxy::to(busy.endpoint())
+        .and(alive.endpoint())
+        .listener("http2 = true")
+        .upstream(&format!(
+            "{NEVER_HELD_BACK}\nhttp = \"2\"\nretries = {{ on = [\"unavailable\"] }}"
+        ));
+    let gateway = Gateway::start_one_worker(config).await;
+    let client = Http2Client::over(gateway.connect().await).await;
+    for n in 0..4 {
+        let call = Request::post("/shop.Orders/Get", b"\0\0\0\0\x01q".to_vec())
+            .header("Content-Type", "application/grpc")
+            .header("TE", "trailers");
+        let response = client.send(&call).await;
+        assert_eq!(response.body, b"\0\0\0\0\x01x", "{n}: {response:?}");
+    }
+    assert!(busy.requests().len() >= 2);
+    assert_eq!(alive.requests().len(), 4);
 }
