@@ -1,9 +1,10 @@
 //! An endpoint as a process of its own, which a test can kill, stop, or make misbehave.
 //!
 //! `janua-test-endpoint NAME ADDRESS JOURNAL BEHAVIOUR HTTP` says `ready` once it listens. `HTTP` is
-//! `1.1`, or `2` with prior knowledge, which knows neither `reset` nor `half`. Every request that it has received completely is written to the journal, a line with the method
-//! and the path, before anything else is done with it: what a killed process has received is there
-//! all the same. `/health` is not written.
+//! `1.1`, or `2` with prior knowledge, which knows neither `reset` nor `half`. Every request that it
+//! has received completely is written to the journal, a line with the method and the path, before
+//! anything else is done with it: what a killed process has received is there all the same.
+//! `/health` is not written.
 //!
 //! Each line on the standard input says how it behaves from now on, and is answered with `ok`:
 //!

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use janua_tests::{
     Front, Gateway, Pebble, PebbleSettings, Ran, Request, ReservedPort, Response, StubDns,
-    TlsClient, Wire, assert_eventually, run,
+    TlsClient, Wire, assert_eventually,
 };
 use serde_json::Value;
 use x509_cert::Certificate;
@@ -173,10 +173,7 @@ pub(crate) fn issuer(certificate: &[u8]) -> String {
 
 /// Runs `janua certs` with these arguments.
 pub(crate) async fn certs(gateway: &Gateway, arguments: &[&str]) -> Ran {
-    let mut all = vec!["certs"];
-    all.extend(arguments);
-    all.extend(["--admin", "admin.sock"]);
-    run(gateway.directory(), &all).await
+    gateway.command(&[&["certs"], arguments].concat()).await
 }
 
 /// What `janua certs --json` says of the certificate that is ordered for a host.

@@ -39,12 +39,11 @@ async fn from_the_first_order_to_the_certificate() {
     );
     let count = async |outcome: &str| {
         let labels = [("authority", "default"), ("outcome", outcome)];
-        let metrics = gateway.metrics().await;
-        metrics.sum("janua_acme_orders_total", &labels)
+        gateway.metric("janua_acme_orders_total", &labels).await
     };
     let failures = async || {
         let labels = [("authority", "default"), ("name", NAME)];
-        gateway.metrics().await.sum("janua_acme_failures", &labels)
+        gateway.metric("janua_acme_failures", &labels).await
     };
     assert_eq!(
         (count("rejectedIdentifier").await, failures().await),

@@ -137,7 +137,7 @@ async fn requests_of_one_client_behind_a_trusted_proxy() {
         (&429.into(), &"192.0.2.1".into(), &"*".into())
     );
     let kind = [("kind", "too_many_requests")];
-    let failures = gateway.metrics().await.sum("janua_failures_total", &kind);
+    let failures = gateway.metric("janua_failures_total", &kind).await;
     assert_eq!(failures, 1.0);
 }
 

@@ -161,8 +161,9 @@ async fn the_gateway_looks_keys_up_in_datasets_of_each_kind() {
     }
     // The value of the look-up is what the verdict is remembered by, and not the key.
     let hits = async || {
-        let metrics = gateway.metrics().await;
-        metrics.sum("janua_policy_memo_hits_total", &[("policy", "p")])
+        gateway
+            .metric("janua_policy_memo_hits_total", &[("policy", "p")])
+            .await
     };
     let before = hits().await;
     for last in 10..20 {

@@ -15,8 +15,9 @@ fn alert(name: &str) -> TlsError {
 
 async fn failures(gateway: &Gateway, reason: &str) -> f64 {
     let labels = [("listener", "https"), ("reason", reason)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_tls_handshake_failures_total", &labels)
+    gateway
+        .metric("janua_tls_handshake_failures_total", &labels)
+        .await
 }
 
 #[tokio::test]

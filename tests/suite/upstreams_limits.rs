@@ -328,7 +328,7 @@ async fn an_adaptive_limit_keeps_the_queue_short() {
         Proxy::to(upstream.endpoint()).upstream("limits = { adaptive = { min = 2, max = 200 } }");
     let gateway = Gateway::start_one_worker(config).await;
     let labels = [("upstream", "app"), ("limit", "adaptive")];
-    let limit = async || gateway.metrics().await.sum("janua_upstream_limit", &labels);
+    let limit = async || gateway.metric("janua_upstream_limit", &labels).await;
     assert_eq!(limit().await, 20.0, "at first");
     // It answers 200 a second, and 40 clients ask it as often as they can.
     let is_done = std::sync::atomic::AtomicBool::new(false);

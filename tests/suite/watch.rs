@@ -23,8 +23,9 @@ fn replace(path: &Path, content: impl AsRef<[u8]>) {
 }
 
 async fn reloads(gateway: &Gateway, outcome: &str) -> f64 {
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_reloads_total", &[("outcome", outcome)])
+    gateway
+        .metric("janua_reloads_total", &[("outcome", outcome)])
+        .await
 }
 
 #[tokio::test]
