@@ -155,8 +155,9 @@ async fn listed(scene: &Scene, numbers: &[usize]) -> Visited {
         let mut upstreams = status["upstreams"].as_array()?.iter();
         let fleet = upstreams.find(|upstream| upstream["name"] == "fleet")?;
         let endpoints = fleet["endpoints"].as_array()?;
-        let addresses = endpoints.iter().map(|endpoint| &endpoint["address"]);
-        addresses.eq(&expected).then_some(())
+        let addresses = endpoints.iter().map(|it| it["address"].as_str());
+        let expected = expected.iter().map(|it| Some(it.as_str()));
+        addresses.eq(expected).then_some(())
     };
     match eventually(is_so).await {
         Some(()) => Ok(()),
