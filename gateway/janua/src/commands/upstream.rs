@@ -110,9 +110,13 @@ fn undrained(answer: &EndpointAnswer) -> String {
         true => "is let in again",
         false => "was not taken out",
     };
-    let when = match answer.endpoint.health {
-        Health::Waiting => ", and gets requests once a check has passed",
-        Health::Up | Health::Down | Health::Unresolved => "",
+    let endpoint = &answer.endpoint;
+    // A first check may have failed already.
+    let check = endpoint.check.as_ref();
+    let waits = endpoint.health == Health::Waiting || check.is_some_and(|it| it.state == "waiting");
+    let when = match waits {
+        true => ", and gets requests once a check has passed",
+        false => "",
     };
     format!("{} {how}{when}", name(answer))
 }
