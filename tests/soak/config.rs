@@ -82,7 +82,7 @@ keepalive_timeout = "2s"
 [upstreams.fleet]
 endpoints = [{{ file = "{LIST}" }}]
 sticky = {{ cookie = "fleet", lifetime = "1h" }}
-hold = "60s"
+hold = "10m"
 limits = {{ requests = 1000, pending = 1000 }}
 keepalive_timeout = "2s"
 

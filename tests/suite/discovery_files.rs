@@ -469,7 +469,7 @@ async fn a_list_has_names_too() {
 async fn a_request_waits_for_the_first_endpoint_of_a_list() {
     let upstream = named("here").await;
     let (directory, file) = directory("endpoints = []\n");
-    let config = listed().upstream("hold = \"15s\"");
+    let config = listed().upstream("hold = \"10m\"");
     let gateway = Settings::new().start_in(directory, config).await;
     let file = gateway.directory().join(file.file_name().unwrap());
     let mut wire = gateway.connect().await;

@@ -13,7 +13,8 @@ use janua_tests::{
 use crate::upstreams_balance::named_at;
 use crate::upstreams_health::{FAST, Service};
 
-const HOLD: &str = "hold = \"60s\"";
+/// Longer than the harness waits for anything.
+const HOLD: &str = "hold = \"10m\"";
 
 async fn held(gateway: &Gateway) -> f64 {
     gateway.metric("janua_upstream_held", &[]).await
@@ -118,7 +119,9 @@ async fn what_waits_in_vain_gets_the_reason() {
 #[tokio::test]
 async fn a_client_that_goes_away_does_not_wait() {
     let vacant = Vacant::refusing();
-    let config = Proxy::to(vacant.endpoint()).upstream(HOLD);
+    let config = Proxy::to(vacant.endpoint())
+        .listener("http2 = true")
+        .upstream(HOLD);
     let gateway = Gateway::start(config).await;
     let mut wires = Vec::new();
     for _ in 0..4 {
@@ -132,6 +135,18 @@ async fn a_client_that_goes_away_does_not_wait() {
     }
     assert_eventually!(held(&gateway).await == 0.0);
     assert_eventually!(waited(&gateway, "gone").await == 4.0);
+    // A stream that is reset, and one whose connection ends.
+    let client = gateway.http2().await;
+    let reset = client.ask(&Request::get("/")).await.unwrap();
+    assert_eventually!(held(&gateway).await == 1.0);
+    reset.reset(8);
+    assert_eventually!(held(&gateway).await == 0.0);
+    assert_eventually!(waited(&gateway, "gone").await == 5.0);
+    let lost = client.ask(&Request::get("/")).await.unwrap();
+    assert_eventually!(held(&gateway).await == 1.0);
+    drop((client, lost));
+    assert_eventually!(held(&gateway).await == 0.0);
+    assert_eventually!(waited(&gateway, "gone").await == 6.0);
 }
 
 /// The service comes back at another address, and a reload tells the gateway.
@@ -170,7 +185,6 @@ async fn a_stop_ends_the_wait() {
     let mut wire = gateway.connect().await;
     wire.send(Request::get("/").to_bytes()).await;
     assert_eventually!(held(&gateway).await == 1.0);
-    // It would have to wait for longer than the harness does.
     gateway.stop().await;
 }
 
