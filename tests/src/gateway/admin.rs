@@ -1,8 +1,13 @@
 //! The admin socket, used without the gateway's own client and by its commands.
 
+use std::time::Duration;
+
 use super::{Gateway, Ran, run};
 use crate::message::{Request, Response};
 use crate::wire::Wire;
+
+/// A reload compiles components, with a low priority and for up to three minutes.
+const PATIENCE: Duration = Duration::from_secs(200);
 
 impl Gateway {
     /// Sends a request without a body to the admin socket.
@@ -15,6 +20,7 @@ impl Gateway {
         let path = self.directory().join("admin.sock");
         let wire = Wire::connect_unix(&path).await;
         let mut wire = wire.unwrap_or_else(|error| panic!("the admin socket: {error}"));
+        wire.set_patience(PATIENCE);
         wire.exchange(request).await
     }
 
