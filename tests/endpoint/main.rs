@@ -1,16 +1,17 @@
 //! An endpoint as a process of its own, which a test can kill, stop, or make misbehave.
 //!
 //! `janua-test-endpoint NAME ADDRESS JOURNAL BEHAVIOUR HTTP` says `ready` once it listens. `HTTP` is
-//! `1.1`, or `2` with prior knowledge, which knows neither `reset` nor `half`. Every request that it has received completely is written to the journal, a line with the method
-//! and the path, before anything else is done with it: what a killed process has received is there
-//! all the same. `/health` is not written.
+//! `1.1`, or `2` with prior knowledge, which knows neither `reset` nor `half`. Every request that it
+//! has received completely is written to the journal, a line with the method and the path, before
+//! anything else is done with it: what a killed process has received is there all the same.
+//! `/health` is not written.
 //!
 //! Each line on the standard input says how it behaves from now on, and is answered with `ok`:
 //!
 //! | line | what becomes of a request |
 //! |---|---|
 //! | `well` | it is answered |
-//! | `slow` | it is answered after half a minute |
+//! | `slow` | it is answered after five minutes |
 //! | `reset` | the connection is reset |
 //! | `silent` | nothing; the connection stays open |
 //! | `half` | nothing, and the sending side of the connection is closed |
@@ -35,7 +36,7 @@ use janua_tests::{Endpoint, Http2Habits, Http2Upstream, Received, Reply, Upstrea
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// How long a slow endpoint takes: longer than any patience.
-const SLOW: Duration = Duration::from_secs(30);
+const SLOW: Duration = Duration::from_secs(300);
 /// The path of its health check.
 const CHECK: &str = "/health";
 

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use janua_tests::component;
 
+use crate::fleet::LIST;
+
 /// The host of everything but client certificates.
 pub(crate) const HOST: &str = "a.example";
 /// The host whose clients show a certificate.
@@ -23,6 +25,8 @@ pub(crate) struct Endpoints {
     pub(crate) calls: [String; 2],
     /// One that lives.
     pub(crate) steady_calls: String,
+    /// Three instances, of which a list has some.
+    pub(crate) fleet: [String; 3],
 }
 
 impl Endpoints {
@@ -34,6 +38,7 @@ impl Endpoints {
     pub(crate) fn config(&self, revision: usize) -> String {
         let [one, two] = &self.pair;
         let [calls_one, calls_two] = &self.calls;
+        let [blue, green, _] = &self.fleet;
         let Self {
             steady,
             steady_calls,
@@ -72,6 +77,21 @@ keepalive_timeout = "2s"
 [upstreams.steady-calls]
 endpoints = ["{steady_calls}"]
 http = "2"
+keepalive_timeout = "2s"
+
+[upstreams.fleet]
+endpoints = [{{ file = "{LIST}" }}]
+sticky = {{ cookie = "fleet", lifetime = "1h" }}
+hold = "10m"
+limits = {{ requests = 1000, pending = 1000 }}
+keepalive_timeout = "2s"
+
+[upstreams.blue]
+endpoints = ["{blue}"]
+keepalive_timeout = "2s"
+
+[upstreams.green]
+endpoints = ["{green}"]
 keepalive_timeout = "2s"
 
 [policies.lifetimes]
@@ -115,6 +135,12 @@ certificate = {{ cert = "site.crt", key = "site.key" }}
             ("/soak.Calls/", "upstream = \"calls\""),
             ("/soak.Web/", "upstream = \"calls\"\ngrpc_web = true"),
             ("/soak.Steady/", "upstream = \"steady-calls\""),
+            ("/fleet/", "upstream = \"fleet\""),
+            (
+                "/split/",
+                "upstream = { split = [{ upstream = \"blue\" }, { upstream = \"green\" }] }\n\
+                 mirror = { upstream = \"steady\", percent = 50 }",
+            ),
             ("/files/", "files = \"site\"\ncompress = true"),
             ("/trap", "upstream = \"steady\"\npolicies = [\"trap\"]"),
             ("/calm", "upstream = \"steady\"\npolicies = [\"calm\"]"),

@@ -6,7 +6,7 @@
 //! | how long, and how much at most | [`plan`] |
 //! | the gateway with its configuration, certificates, files and upstreams | [`scene`], [`config`], [`origin`], [`calls`] |
 //! | the traffic, a file for each kind of client | [`visits`], over [`client`] |
-//! | what changes meanwhile | [`operator`], [`outages`] |
+//! | what changes meanwhile | [`operator`], [`outages`], [`fleet`] |
 //! | what is counted, and which failures are explained | [`ledger`] |
 //! | what is measured, and what is compared at the end | [`vitals`], [`accounts`], [`summary`] |
 //!
@@ -29,6 +29,7 @@ mod client;
 #[path = "../suite/coded.rs"]
 mod coded;
 mod config;
+mod fleet;
 mod ledger;
 mod operator;
 mod origin;

@@ -8,6 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::accounts;
 use crate::client::Trouble;
+use crate::fleet;
 use crate::operator;
 use crate::outages::Pair;
 use crate::plan::{LEAST_VISITS, PAUSE, Plan};
@@ -81,7 +82,8 @@ pub(crate) async fn soak(plan: Plan) {
 /// All that changes, until the plan ends. Returns the endpoints, which are alive again.
 async fn changes(scene: Arc<Scene>, pair: Pair) -> Pair {
     let operating = operator::operate(Arc::clone(&scene));
-    let ((), pair) = tokio::join!(operating, pair.suffer(&scene));
+    let changing = fleet::change(&scene);
+    let ((), (), pair) = tokio::join!(operating, changing, pair.suffer(&scene));
     pair
 }
 

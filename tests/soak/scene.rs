@@ -12,6 +12,7 @@ use janua_tests::{
 
 use crate::calls;
 use crate::config::{Endpoints, HOST, MUTUAL};
+use crate::fleet::Fleet;
 use crate::ledger::Ledger;
 use crate::origin;
 use crate::outages::Pair;
@@ -23,6 +24,7 @@ pub(crate) struct Scene {
     pub(crate) ledger: Ledger,
     pub(crate) certificates: Certificates,
     pub(crate) endpoints: Endpoints,
+    pub(crate) fleet: Fleet,
     /// The configuration that is live.
     pub(crate) revision: AtomicUsize,
     /// Responses of the pair that may be stored have the next number each.
@@ -64,15 +66,18 @@ impl Scene {
     pub(crate) async fn start(plan: Plan, pair: &Pair, version: Arc<AtomicU64>) -> Self {
         let steady = origin::steady().await;
         let steady_calls = calls::server(None, "steady").await;
+        let fleet = Fleet::start().await;
         let endpoints = Endpoints {
             pair: pair.addresses(),
             steady: steady.endpoint(),
             calls: pair.call_addresses(),
             steady_calls: steady_calls.endpoint(),
+            fleet: fleet.addresses(),
         };
         let directory = tempfile::tempdir().unwrap();
         let certificates = Certificates::new(directory.path());
         write_files(directory.path());
+        fleet.list(directory.path(), &[0, 1, 2]);
         // Two workers as by default on two cores. Changed files take effect by themselves.
         let settings = Settings::new().watch().open_files(4096);
         let config = endpoints.config(1);
@@ -89,6 +94,7 @@ impl Scene {
             ledger: Ledger::default(),
             certificates,
             endpoints,
+            fleet,
             revision: AtomicUsize::new(1),
             version,
             plan,

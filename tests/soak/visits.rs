@@ -3,6 +3,7 @@
 mod cached;
 mod calls;
 mod files;
+mod fleet;
 mod forwarded;
 mod http2;
 mod policies;
@@ -58,10 +59,14 @@ pub(crate) enum Kind {
     Slow,
     /// A policy that traps, and another one of the same component.
     Traps,
+    /// A session at an instance that comes and goes.
+    Session,
+    /// Requests that are divided, and copied.
+    Split,
 }
 
 /// The kinds, their names, and how many clients of each there are.
-pub(crate) const CLIENTS: [(Kind, &str, usize); 21] = [
+pub(crate) const CLIENTS: [(Kind, &str, usize); 23] = [
     (Kind::KeptAlive, "kept alive", 2),
     (Kind::Fresh, "a connection for each request", 2),
     (Kind::Uploads, "uploads", 3),
@@ -83,6 +88,8 @@ pub(crate) const CLIENTS: [(Kind, &str, usize); 21] = [
     (Kind::Leaving, "leaving", 1),
     (Kind::Slow, "slow reader", 1),
     (Kind::Traps, "traps", 1),
+    (Kind::Session, "sessions", 2),
+    (Kind::Split, "split, mirrored", 1),
 ];
 
 impl Kind {
@@ -110,6 +117,8 @@ impl Kind {
             Self::Leaving => rude::leaving(scene, number).await,
             Self::Slow => rude::slow(scene).await,
             Self::Traps => policies::traps(scene, number).await,
+            Self::Session => fleet::session(scene, number).await,
+            Self::Split => fleet::split(scene, number).await,
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// How long a condition may take to become true. It is long because the machine
-/// may be busy; a test that passes never waits for all of it.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// may be busy, and components are compiled meanwhile; a test that passes never waits for all of
+/// it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(10);
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod http2;
+mod logs;
 mod process;
 
 use std::fmt::Display;
@@ -221,6 +222,11 @@ impl Gateway {
         Metrics::parse(self.ask("GET", "/metrics").await.text())
     }
 
+    /// The sum of all series of a metric with these labels, now.
+    pub async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.metrics().await.sum(name, labels)
+    }
+
     /// Waits until no request is in flight: a client has its response before the
     /// request is counted and logged.
     pub async fn settled(&self) {
@@ -231,34 +237,6 @@ impl Gateway {
     /// The current status.
     pub async fn status(&self) -> Value {
         self.ask("GET", "/status").await.json()
-    }
-
-    /// The lines of the access log so far.
-    #[must_use]
-    pub fn log(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.directory().join("access.log"));
-        let text = text.unwrap_or_default();
-        // The last line may not be complete yet.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        let lines = whole.lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
-            .collect()
-    }
-
-    /// The first line of the access log with this path, once it is written. If
-    /// several requests have the path, any of their lines may be first: each
-    /// worker writes its own.
-    pub async fn log_line(&self, path: &str) -> Value {
-        eventually(async || self.log().into_iter().find(|line| line["path"] == path))
-            .await
-            .unwrap_or_else(|| panic!("no line about {path} in {:#?}", self.log()))
-    }
-
-    /// The gateway's own log so far.
-    #[must_use]
-    pub fn messages(&self) -> String {
-        std::fs::read_to_string(self.directory().join("messages")).unwrap_or_default()
     }
 
     /// Its process id.

@@ -33,6 +33,8 @@ pub struct Upstream {
     endpoint: Endpoint,
     seen: Arc<Seen>,
     task: AbortHandle,
+    /// The port, if it was not chosen by the test.
+    port: Option<Port>,
 }
 
 /// The address of a server.
@@ -217,6 +219,14 @@ impl Upstream {
         F: Fn(Visit) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let (endpoint, port) = match endpoint {
+            Endpoint::Tcp(address) if address == any_port => {
+                let port = Port::reserve();
+                (Endpoint::Tcp(port.address()), Some(port))
+            }
+            other => (other, None),
+        };
         let opening = background::runtime().spawn(Listener::open(endpoint.clone()));
         let (listener, endpoint) = opening
             .await
@@ -229,16 +239,21 @@ impl Upstream {
             endpoint,
             seen,
             task: task.abort_handle(),
+            port,
         }
     }
 
-    /// Stops listening and closes the connections, and waits until all of that is done.
-    pub async fn stop(self) {
+    /// Stops listening and closes the connections, and waits until all of that is done. From then
+    /// on its port refuses connections: nobody else gets it.
+    pub async fn stop(mut self) {
         self.task.abort();
         // Each task has a share of this, and owns its sockets. Tasks are dropped later than
         // they are aborted.
         let stopped = eventually(async || (Arc::strong_count(&self.seen) == 1).then_some(()));
         assert!(stopped.await.is_some(), "connections stay open");
+        if let Some(port) = self.port.take() {
+            port.keep();
+        }
     }
 
     /// The address in the form used by the configuration.
@@ -307,7 +322,8 @@ impl Upstream {
 }
 
 impl Drop for Upstream {
-    /// Stops listening, and closes the connections.
+    /// Stops listening, and closes the connections, but waits for nothing: see
+    /// [`Upstream::stop`].
     fn drop(&mut self) {
         self.task.abort();
     }

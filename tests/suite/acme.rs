@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use janua_tests::{
     Front, Gateway, Pebble, PebbleSettings, Ran, Request, ReservedPort, Response, StubDns,
-    TlsClient, Wire, assert_eventually, run,
+    TlsClient, Wire, assert_eventually,
 };
 use serde_json::Value;
 use x509_cert::Certificate;
@@ -173,10 +173,7 @@ pub(crate) fn issuer(certificate: &[u8]) -> String {
 
 /// Runs `janua certs` with these arguments.
 pub(crate) async fn certs(gateway: &Gateway, arguments: &[&str]) -> Ran {
-    let mut all = vec!["certs"];
-    all.extend(arguments);
-    all.extend(["--admin", "admin.sock"]);
-    run(gateway.directory(), &all).await
+    gateway.command(&[&["certs"], arguments].concat()).await
 }
 
 /// What `janua certs --json` says of the certificate that is ordered for a host.
@@ -199,15 +196,6 @@ pub(crate) async fn lists(gateway: &Gateway, host: &str, words: &str) {
     {
         panic!("{words:?} is not in {:#?}", listed(gateway, host).await);
     }
-}
-
-/// Waits until the log says something: its lines are written by a thread of their own.
-pub(crate) async fn logs(gateway: &Gateway, words: &str) {
-    assert_eventually!(
-        gateway.messages().contains(words),
-        "{words:?} is not in {}",
-        gateway.messages()
-    );
 }
 
 /// Has an order placed now, whatever it waits for.

@@ -5,7 +5,7 @@ use janua_tests::{
     Asked, Challtestsrv, DnsWebhook, Gateway, Point, ReservedPort, Settings, assert_eventually,
 };
 
-use crate::acme::{NAME, Scene, listed, lists, logs, renew, site};
+use crate::acme::{NAME, Scene, listed, lists, renew, site};
 
 /// The lines for the gateway's own name server; with a zone, names are delegated by CNAME.
 fn responder(scene: &Scene, port: &ReservedPort, lines: &str) -> String {
@@ -188,7 +188,7 @@ async fn a_port_that_is_taken() {
     let config = scene.config(&responder(&scene, &port, ZONE), &[site(&[NAME])]);
     let mut gateway = Gateway::start(config.clone()).await;
     lists(&gateway, NAME, &port.address().to_string()).await;
-    logs(&gateway, &port.address().to_string()).await;
+    gateway.says(&port.address().to_string()).await;
     assert_eq!(scene.front.count(Asked::Challenge), 0);
     drop(taken);
     gateway.reload(config).await;
@@ -209,5 +209,5 @@ async fn a_webhook_that_cannot_remove_a_record() {
     webhook.fail(500, "the provider is busy");
     hold.release();
     scene.issued(&gateway, NAME).await;
-    logs(&gateway, "the provider is busy").await;
+    gateway.says("the provider is busy").await;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use janua_tests::{Asked, Call, Fault, Gateway, assert_eventually};
 use serde_json::Value;
 
-use crate::acme::{NAME, Scene, issuer, listed, lists, logs, renew, shown, site};
+use crate::acme::{NAME, Scene, issuer, listed, lists, renew, shown, site};
 
 /// The authority can be reached neither when the gateway starts nor later; then it can.
 #[tokio::test]
@@ -34,7 +34,9 @@ async fn a_rate_limit() {
     let gateway = scene.start(&[NAME]).await;
     lists(&gateway, NAME, "too many certificates (5) already issued").await;
     lists(&gateway, NAME, "rateLimited").await;
-    logs(&gateway, "too many certificates (5) already issued").await;
+    gateway
+        .says("too many certificates (5) already issued")
+        .await;
     let listed = listed(&gateway, NAME).await.unwrap();
     assert!(next_attempt(&listed) >= 7100, "{listed}");
     assert_eq!(scene.front.count(Asked::NewOrder), 1);
@@ -81,8 +83,10 @@ async fn a_name_that_the_authority_rejects() {
         &format!("the policy forbids issuing for {wrong}"),
     )
     .await;
-    logs(&gateway, &format!("the policy forbids issuing for {wrong}")).await;
-    logs(&gateway, "rejectedIdentifier").await;
+    gateway
+        .says(&format!("the policy forbids issuing for {wrong}"))
+        .await;
+    gateway.says("rejectedIdentifier").await;
 }
 
 /// One name that cannot be validated does not hold up another.

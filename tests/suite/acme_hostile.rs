@@ -40,7 +40,7 @@ async fn every_certificate_is_overdue() {
     let scene = Scene::new().await;
     scene.front.renew(Renewal::overdue());
     let gateway = scene.start(&[NAME]).await;
-    assert_eventually!(gateway.messages().contains("renewed by"));
+    gateway.says("renewed by").await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let orders = scene.front.orders().len();
     assert!(orders <= 3, "{orders}");
@@ -53,7 +53,7 @@ async fn a_window_that_is_too_late() {
     let far = SystemTime::now() + Duration::from_secs(100 * 365 * 86_400);
     scene.front.renew(Renewal::between(far, far));
     let gateway = scene.start(&[NAME]).await;
-    assert_eventually!(gateway.messages().contains("renewed by"));
+    gateway.says("renewed by").await;
 }
 
 /// With two gateways behind one address, an authority's check comes to the wrong one.

@@ -13,7 +13,7 @@ use x509_cert::der::{Decode as _, Encode as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::acme::{HTTP, NAME, Scene, certs, listed, logs, renew, serial, served, site};
+use crate::acme::{HTTP, NAME, Scene, certs, listed, renew, serial, served, site};
 
 /// How renewal information names a certificate (RFC 9773, section 4.1).
 fn identifier(certificate: &[u8]) -> String {
@@ -61,7 +61,7 @@ async fn a_window_that_is_past() {
     assert!(orders[0].payload["replaces"].is_null());
     assert_eq!(orders[1].payload["profile"], "shortlived");
     assert_eq!(orders[1].payload["replaces"], identifier(&first));
-    logs(&gateway, "https://authority.example/incident").await;
+    gateway.says("https://authority.example/incident").await;
 }
 
 /// The authority says that another order has replaced it already (RFC 9773, section 5): the next
@@ -233,7 +233,7 @@ async fn renewal_information_that_is_none() {
     let mut gateway = scene.start(&[NAME]).await;
     let first = scene.issued(&gateway, NAME).await;
     scene.front.asked(Asked::RenewalInfo, 1).await;
-    logs(&gateway, "when to renew").await;
+    gateway.says("when to renew").await;
     assert_eq!(
         listed(&gateway, NAME).await.unwrap()["acme"]["state"],
         "valid"

@@ -2,7 +2,7 @@
 
 use janua_tests::{Asked, Fault, Gateway, Point, ReservedPort, assert_eventually};
 
-use crate::acme::{NAME, Scene, certs, listed, lists, logs, renew, site};
+use crate::acme::{NAME, Scene, certs, listed, lists, renew, site};
 
 async fn page(gateway: &Gateway) -> String {
     let ran = certs(gateway, &[]).await;
@@ -39,12 +39,11 @@ async fn from_the_first_order_to_the_certificate() {
     );
     let count = async |outcome: &str| {
         let labels = [("authority", "default"), ("outcome", outcome)];
-        let metrics = gateway.metrics().await;
-        metrics.sum("janua_acme_orders_total", &labels)
+        gateway.metric("janua_acme_orders_total", &labels).await
     };
     let failures = async || {
         let labels = [("authority", "default"), ("name", NAME)];
-        gateway.metrics().await.sum("janua_acme_failures", &labels)
+        gateway.metric("janua_acme_failures", &labels).await
     };
     assert_eq!(
         (count("rejectedIdentifier").await, failures().await),
@@ -83,7 +82,7 @@ async fn records_that_the_dns_lacks() {
     ];
     for record in &records {
         assert_eventually!(page(&gateway).await.contains(record));
-        logs(&gateway, record).await;
+        gateway.says(record).await;
     }
     scene.dns.delegate("acme.example.com", port.address());
     let alias = format!("_acme-challenge.{NAME}");

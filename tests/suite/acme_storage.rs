@@ -2,7 +2,7 @@
 
 use janua_tests::{Asked, Point, Settings, assert_eventually};
 
-use crate::acme::{NAME, Scene, certs, lists, logs, renew, site};
+use crate::acme::{NAME, Scene, certs, lists, renew, site};
 
 /// Nothing is ordered that could not be kept, and the operator is told.
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn a_state_directory_that_cannot_be_written() {
     let config = scene.by_http(&[site(&[NAME])]);
     let gateway = Settings::new().start_in(directory, config).await;
     lists(&gateway, NAME, "state/acme").await;
-    logs(&gateway, "state/acme").await;
+    gateway.says("state/acme").await;
     // Nothing is asked of the authority that would be lost.
     assert_eq!(scene.front.orders().len(), 0);
     std::fs::remove_file(file).unwrap();
@@ -39,7 +39,7 @@ async fn a_certificate_that_cannot_be_stored() {
     std::fs::write(folder.join("certificates"), "").unwrap();
     hold.release();
     scene.issued(&gateway, NAME).await;
-    logs(&gateway, "could not be stored").await;
+    gateway.says("could not be stored").await;
     assert_eq!(scene.front.orders().len(), 1);
     // The operator mends it; the next one is stored.
     std::fs::remove_file(folder.join("certificates")).unwrap();
@@ -64,7 +64,7 @@ async fn files_that_are_damaged() {
     gateway.start_again().await;
     let second = scene.issued(&gateway, NAME).await;
     assert_ne!(first, second);
-    logs(&gateway, &format!("{NAME}.pem")).await;
+    gateway.says(&format!("{NAME}.pem")).await;
 
     // The key of an account cannot be made anew, and an operator may have a copy.
     gateway.stop().await;

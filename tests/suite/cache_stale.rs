@@ -106,7 +106,7 @@ async fn a_stale_response_is_served_if_the_connection_is_refused() {
         let reply = ended(spans).header("ETag", "\"a\"").body("once");
         let (upstream, gateway) = dies_after_one(reply).await;
         assert_eq!(gateway.get("/").await.text(), "once");
-        drop(upstream);
+        upstream.stop().await;
         for _ in 0..2 {
             let response = gateway.get("/").await;
             // If the endpoint is ejected there is no other.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, UNIX_EPOCH};
 
-use janua_tests::{Gateway, Issue, Settings, assert_eventually, run};
+use janua_tests::{Gateway, Issue, Settings, assert_eventually};
 use serde_json::{Value, json};
 
 use crate::openssl;
@@ -43,13 +43,8 @@ fn days_left(certificate: &Value) -> u64 {
 }
 
 async fn certs(gateway: &Gateway) -> Vec<Value> {
-    let ran = run(
-        gateway.directory(),
-        &["certs", "--json", "--admin", "admin.sock"],
-    )
-    .await;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    serde_json::from_str(&ran.stdout).unwrap()
+    let said = gateway.done(&["certs", "--json"]).await;
+    serde_json::from_str(&said).unwrap()
 }
 
 #[tokio::test]
@@ -97,12 +92,10 @@ async fn every_certificate_with_its_sites() {
     );
 
     // For a person, and in the status.
-    let admin = ["certs", "--admin", "admin.sock"];
-    let page = run(gateway.directory(), &admin).await.stdout;
+    let page = gateway.done(&["certs"]).await;
     assert!(page.contains("\nsoon.example: it expires in "), "{page}");
     assert!(page.contains("does not cover `other.example`"), "{page}");
-    let admin = ["status", "--admin", "admin.sock"];
-    let page = run(gateway.directory(), &admin).await.stdout;
+    let page = gateway.done(&["status"]).await;
     assert!(
         page.contains("\n  certificate soon.example: it expires in "),
         "{page}"
@@ -200,8 +193,7 @@ async fn certificates_that_upstreams_are_shown() {
             (json!("CN=gateway"), json!([]), json!(["crm"])),
         ]
     );
-    let admin = ["certs", "--admin", "admin.sock"];
-    let page = run(gateway.directory(), &admin).await.stdout;
+    let page = gateway.done(&["certs"]).await;
     assert!(page.contains("shop.example, upstream sales"), "{page}");
     assert!(
         page.contains("\nCN=gateway: it expires in 2 days"),
@@ -223,7 +215,7 @@ async fn certificates_that_upstreams_are_shown() {
 async fn no_certificates() {
     let gateway = Gateway::start(says("x")).await;
     assert_eq!(certs(&gateway).await, Vec::<Value>::new());
-    let ran = run(gateway.directory(), &["certs", "--admin", "admin.sock"]).await;
-    assert_eq!(ran.stdout, "no site and no upstream has a certificate\n");
+    let said = gateway.done(&["certs"]).await;
+    assert_eq!(said, "no site and no upstream has a certificate\n");
     assert_eq!(gateway.status().await["listeners"][0]["tls"], false);
 }

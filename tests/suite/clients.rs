@@ -22,13 +22,13 @@ async fn assert_nothing_leaks(gateway: &Gateway) {
 #[tokio::test]
 async fn a_slow_head_is_408() {
     let upstream = Upstream::echo().await;
-    let config = Proxy::to(upstream.endpoint()).listener("head_timeout = \"500ms\"");
+    let config = Proxy::to(upstream.endpoint()).listener("head_timeout = \"1500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
     let begin = Instant::now();
     // Occasional bytes do not extend the time limit.
     wire.send("GET / HTTP/1.1\r\nHost: a\r\nX: ").await;
-    while begin.elapsed() < Duration::from_millis(1500) {
+    while begin.elapsed() < Duration::from_millis(2500) {
         if wire.try_send("y").await.is_err() {
             break;
         }
@@ -55,7 +55,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let upstream = Upstream::echo().await;
-    let config = Proxy::to(upstream.endpoint()).listener("idle_timeout = \"400ms\"");
+    let config = Proxy::to(upstream.endpoint()).listener("idle_timeout = \"1500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
     for _ in 0..2 {
@@ -84,13 +84,13 @@ async fn a_slow_body_is_408() {
 #[tokio::test]
 async fn a_steady_body_may_take_its_time() {
     let upstream = Upstream::echo().await;
-    let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"400ms\"");
+    let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"1500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
     wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
         .await;
     for _ in 0..10 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
         wire.send("x").await;
     }
     assert_eq!(wire.receive("POST").await.status, 200);
@@ -308,7 +308,7 @@ async fn running_out_of_descriptors_stops_new_clients_only() {
     assert_eq!(upstream.request_count(), before + 1);
     assert_eq!(gateway.get("/").await.status, 200);
     assert_eq!(warned(), 1, "{}", gateway.messages());
-    let failures = gateway.metrics().await.sum("janua_failures_total", &[]);
+    let failures = gateway.metric("janua_failures_total", &[]).await;
     assert!(failures < 1.0, "{failures}");
 }
 

@@ -86,7 +86,7 @@ async fn a_second_signal_ends_at_once_and_says_what_it_cut_off() {
     wire.send(Request::get("/").to_bytes()).await;
     assert_eventually!(upstream.request_count() == 1);
     gateway.signal(Signal::TERM);
-    assert_eventually!(gateway.messages().contains("draining"));
+    gateway.says("draining").await;
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.ended().await, Some(0));
     assert!(wire.try_receive("GET").await.is_err());

@@ -64,11 +64,7 @@ async fn connections_of_one_client() {
     }
     let _other = served_from(&gateway, OTHER).await.expect("another client");
     assert_eq!(refused(&gateway.metrics().await, "client_connections"), 3.0);
-    assert_eventually!(
-        gateway
-            .messages()
-            .contains("over a limit of `client_limits`")
-    );
+    gateway.says("over a limit of `client_limits`").await;
     let lines = gateway.messages();
     assert_eq!(lines.matches("client_limits").count(), 1, "{lines}");
     assert!(lines.contains("client=\"127.0.0.1\""), "{lines}");
@@ -141,7 +137,7 @@ async fn requests_of_one_client_behind_a_trusted_proxy() {
         (&429.into(), &"192.0.2.1".into(), &"*".into())
     );
     let kind = [("kind", "too_many_requests")];
-    let failures = gateway.metrics().await.sum("janua_failures_total", &kind);
+    let failures = gateway.metric("janua_failures_total", &kind).await;
     assert_eq!(failures, 1.0);
 }
 

@@ -54,8 +54,7 @@ async fn frames(gateway: &Gateway, settings: &[(u16, u32)]) -> Frames {
 
 async fn failures(gateway: &Gateway, reason: &str) -> f64 {
     let labels = [("listener", "public"), ("reason", reason)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_http2_failures_total", &labels)
+    gateway.metric("janua_http2_failures_total", &labels).await
 }
 
 /// Repeats `attack`, which gets its number, until the connection is closed, and sees that another
@@ -112,7 +111,7 @@ async fn floods_of_frames() {
         let gateway = gateway(&upstream, "").await;
         let frames = frames(&gateway, &[]).await;
         is_ended(&gateway, frames, reason, attack).await;
-        assert_eventually!(gateway.messages().contains(&format!("limit=\"{reason}\"")));
+        gateway.says(&format!("limit=\"{reason}\"")).await;
     }
 }
 

@@ -76,6 +76,7 @@ mod forwarding_connection;
 mod forwarding_fields;
 mod forwarding_paths;
 mod framing;
+mod gateway_api;
 mod grpc;
 mod grpc_python;
 mod grpc_tonic;

@@ -1,8 +1,6 @@
 //! Copies of requests for another upstream: what is copied and how, and that nothing of it is
 //! noticed by clients.
 
-use std::time::{Duration, Instant};
-
 use janua_tests::{
     Framing, Gateway, Http2Upstream, Proxy, Received, Reply, Request, Settings, Upstream, Vacant,
     Visit, assert_eventually, filler,
@@ -28,14 +26,12 @@ async fn app() -> Upstream {
 
 /// How many copies have come to this.
 async fn count(gateway: &Gateway, outcome: &str) -> f64 {
-    let metrics = gateway.metrics().await;
     let labels = [("upstream", "shadow"), ("outcome", outcome)];
-    metrics.sum("janua_mirror_requests_total", &labels)
+    gateway.metric("janua_mirror_requests_total", &labels).await
 }
 
 pub(crate) async fn all(gateway: &Gateway) -> f64 {
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_mirror_requests_total", &[])
+    gateway.metric("janua_mirror_requests_total", &[]).await
 }
 
 fn without(request: &Received, names: &[&str]) -> Vec<(String, String)> {
@@ -171,7 +167,6 @@ async fn a_mirror_that_hangs() {
     let fields = ", most = 2, timeout = \"1h\"";
     let config = config(&app, &shadow.endpoint(), fields);
     let gateway = Settings::new().workers(4).start(config).await;
-    let begin = Instant::now();
     for n in 0..20 {
         let request = match n % 2 {
             0 => Request::get("/"),
@@ -179,7 +174,6 @@ async fn a_mirror_that_hangs() {
         };
         assert_eq!(gateway.send(request).await.text(), "app");
     }
-    assert!(begin.elapsed() < Duration::from_secs(60));
     // The places are those of all workers.
     assert_eventually!(shadow.request_count() == 2);
     assert_eventually!(count(&gateway, "dropped").await == 18.0);
@@ -320,7 +314,7 @@ async fn a_client_that_leaves_is_not_copied() {
 #[tokio::test]
 async fn a_body_that_does_not_come_in_time_is_not_copied() {
     let (app, shadow) = (app().await, Upstream::always(Reply::ok("x")).await);
-    let gateway = gateway(&app, &shadow.endpoint(), ", most = 1, timeout = \"300ms\"").await;
+    let gateway = gateway(&app, &shadow.endpoint(), ", most = 1, timeout = \"2s\"").await;
     let mut wire = gateway.connect().await;
     let request = Request::post("/slow", "slow").to_bytes();
     let (most, rest) = request.split_at(request.len() - 2);

@@ -12,22 +12,16 @@ async fn the_command_status() {
     let upstream = Upstream::echo().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     gateway.get("/").await;
-    let ran = run(
-        gateway.directory(),
-        &["status", "--json", "--admin", "admin.sock"],
-    )
-    .await;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    let status: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = gateway.done(&["status", "--json"]).await;
+    let status: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(status["pid"], gateway.pid());
     assert_eq!(
         status["listeners"][0]["addresses"][0],
         gateway.address().to_string()
     );
     assert_eq!(status["upstreams"][0]["endpoints"][0]["requests"], 1);
-    let ran = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.stdout.contains(&upstream.endpoint()), "{}", ran.stdout);
+    let page = gateway.done(&["status"]).await;
+    assert!(page.contains(&upstream.endpoint()), "{page}");
     let ran = run(gateway.directory(), &["status", "--admin", "none.sock"]).await;
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("none.sock"), "{ran:?}");
@@ -253,10 +247,7 @@ async fn counters_outlive_reloads_without_traffic() {
     for n in 1..=4 {
         gateway.reload(says(&n.to_string())).await;
     }
-    let counted = async |name, labels: [(&str, &str); 1]| {
-        let metrics = gateway.metrics().await;
-        metrics.sum(name, &labels)
-    };
+    let counted = async |name, labels: [(&str, &str); 1]| gateway.metric(name, &labels).await;
     assert_eq!(
         counted("janua_requests_total", [("status", "2xx")]).await,
         1.0
@@ -279,7 +270,7 @@ async fn a_reset_between_requests_is_no_request() {
     assert_eq!(used.exchange(&Request::get("/")).await.status, 200);
     used.reset();
     gateway.connect().await.reset();
-    assert_eventually!(gateway.metrics().await.sum("janua_connections", &[]) == 0.0);
+    assert_eventually!(gateway.metric("janua_connections", &[]).await == 0.0);
     assert_eq!(gateway.get("/last").await.status, 200);
     // Each worker writes its lines about once per second: they may come in either order.
     gateway.log_line("/last").await;

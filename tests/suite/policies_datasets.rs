@@ -161,8 +161,9 @@ async fn the_gateway_looks_keys_up_in_datasets_of_each_kind() {
     }
     // The value of the look-up is what the verdict is remembered by, and not the key.
     let hits = async || {
-        let metrics = gateway.metrics().await;
-        metrics.sum("janua_policy_memo_hits_total", &[("policy", "p")])
+        gateway
+            .metric("janua_policy_memo_hits_total", &[("policy", "p")])
+            .await
     };
     let before = hits().await;
     for last in 10..20 {
@@ -250,11 +251,9 @@ async fn a_file_that_changes_takes_effect_by_itself() {
         "blocked.txt",
         "198.51.100.0/24 eggs\n198.51.100.0/33\n",
     );
-    assert_eventually!(
-        gateway
-            .messages()
-            .contains("blocked.txt:2: `198.51.100.0/33` is not")
-    );
+    gateway
+        .says("blocked.txt:2: `198.51.100.0/33` is not")
+        .await;
     assert_eq!(asked().await, "blocked=ham\nOk(Some(\"silver\"))");
     write(gateway.directory(), "blocked.txt", "198.51.100.0/24 eggs\n");
     assert_eventually!(asked().await == "blocked=eggs\nOk(Some(\"silver\"))");

@@ -48,11 +48,7 @@ async fn failures_are_logged_and_counted() {
         "a policy failed and the request was denied policy=\"bad\" phase=\"request\" site=",
         " route=\"/bad/\" error=\"the policy returned an error: told to fail\"",
     ];
-    let line = |messages: String| {
-        let mut lines = messages.lines();
-        lines.any(|line| words.iter().all(|words| line.contains(words)))
-    };
-    assert_eventually!(line(gateway.messages()));
+    gateway.says_in_a_line(&words).await;
     for _ in 0..29 {
         assert_eq!(gateway.send(marked("/bad/x")).await.status, 503);
     }
@@ -65,7 +61,7 @@ async fn failures_are_logged_and_counted() {
     }
     let skipped =
         "a policy failed and the request went on without it policy=\"lax\" phase=\"response\"";
-    assert_eventually!(gateway.messages().contains(skipped));
+    gateway.says(skipped).await;
     assert!(gateway.messages().contains("told to panic"));
     // One client does not suspend it, however often its requests fail.
     assert_eventually!(told(&gateway.messages(), "lax") == 6);
@@ -122,7 +118,7 @@ async fn a_failure_costs_no_response_that_is_there() {
         assert_eq!(denied.status, 503, "{phase}");
     }
     let skipped = "a policy failed and the request went on without it policy=\"fetched\"";
-    assert_eventually!(gateway.messages().contains(skipped));
+    gateway.says(skipped).await;
     // What the policy would have made of it is not known, so it is not stored.
     let again = gateway.get("/fetched").await;
     let stored = again.header("cache-status").unwrap();
@@ -142,8 +138,8 @@ async fn what_a_component_says_is_escaped() {
     assert!(!format!("{trapped:?}").contains("told to panic"));
     let escaped = r"\u{1b}[2J\u{9b}31m\nWARN forged\u{202e}\u{2028}\u{7f}";
     let logged = format!("the policy says: logged {escaped}");
-    assert_eventually!(gateway.messages().contains(&logged));
-    assert_eventually!(gateway.messages().contains("the policy says: printed "));
+    gateway.says(&logged).await;
+    gateway.says("the policy says: printed ").await;
     let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}".contains(c));
     let messages = gateway.messages();
     assert!(!messages.chars().any(hidden), "{messages:?}");

@@ -195,7 +195,7 @@ async fn log_lines_are_limited() {
         assert_eq!(response.status, 200, "{what}: {}", response.text());
     }
     traffic.finish().await;
-    assert_eventually!(gateway.messages().contains("line 0"));
+    gateway.says("line 0").await;
     let messages = gateway.messages();
     assert!(
         messages.contains("line 0") && messages.contains("policy=\"log\""),

@@ -213,9 +213,8 @@ max_reuse = "0s"
     // A policy with two deadlines is one policy in the status and the metrics.
     assert_eq!(failures(&gateway, "slow", "deadline").await, 1.0);
     let calls = gateway
-        .metrics()
-        .await
-        .sum("janua_policy_calls_total", &[("policy", "slow")]);
+        .metric("janua_policy_calls_total", &[("policy", "slow")])
+        .await;
     assert_eq!(calls, 2.0);
     let state = state_of(&gateway, "slow").await;
     assert_eq!(

@@ -69,6 +69,7 @@ async fn the_burst_is_exact_across_workers() {
         100,
         "a refusal reaches no upstream"
     );
+    gateway.settled().await;
     let metrics = gateway.metrics().await;
     assert_eq!(
         metrics.sum("janua_requests_total", &[("status", "4xx")]),

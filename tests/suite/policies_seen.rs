@@ -26,8 +26,5 @@ pub(crate) async fn state_of(gateway: &Gateway, policy: &str) -> Value {
 /// The number of a policy's failures of one kind, from the metrics.
 pub(crate) async fn failures(gateway: &Gateway, policy: &str, kind: &str) -> f64 {
     let labels = [("policy", policy), ("kind", kind)];
-    gateway
-        .metrics()
-        .await
-        .sum("janua_policy_failures_total", &labels)
+    gateway.metric("janua_policy_failures_total", &labels).await
 }

@@ -58,19 +58,16 @@ async fn a_policy_that_fails_for_many_clients_is_suspended() {
         assert_eq!(state["traps"], trapped, "{state}");
     }
     let open = [("policy", "bad")];
-    assert_eq!(gateway.metrics().await.sum("janua_policy_open", &open), 1.0);
+    assert_eq!(gateway.metric("janua_policy_open", &open).await, 1.0);
     assert_eq!(
         gateway
-            .metrics()
-            .await
-            .sum("janua_policy_open", &[("policy", "quiet")]),
+            .metric("janua_policy_open", &[("policy", "quiet")])
+            .await,
         0.0
     );
-    assert_eventually!(
-        gateway
-            .messages()
-            .contains("failed for too many clients and is suspended policy=\"bad\"")
-    );
+    gateway
+        .says("failed for too many clients and is suspended policy=\"bad\"")
+        .await;
 
     // A request without a remembered verdict is denied, even where the policy may be
     // skipped; one with a remembered verdict is not affected.
@@ -97,7 +94,7 @@ async fn a_policy_that_fails_for_many_clients_is_suspended() {
         (&"ok".into(), &trapped.into()),
         "{state}"
     );
-    assert_eq!(gateway.metrics().await.sum("janua_policy_open", &open), 0.0);
+    assert_eq!(gateway.metric("janua_policy_open", &open).await, 0.0);
     traffic.finish().await;
 }
 
@@ -210,6 +207,6 @@ async fn a_client_that_takes_too_much_of_a_worker_is_throttled() {
     assert_eq!(state["throttled"], 1, "{state}");
     assert_eq!(failures(&gateway, "greedy", "throttled").await, 1.0);
     let told = "the policy uses its whole share of a worker's time";
-    assert_eventually!(gateway.messages().contains(told));
+    gateway.says(told).await;
     assert_eq!(gateway.messages().matches(told).count(), 1);
 }

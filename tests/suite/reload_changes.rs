@@ -1,6 +1,6 @@
 //! What a reload reports as changed.
 
-use janua_tests::{Gateway, component, run};
+use janua_tests::{Gateway, component};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"
@@ -102,21 +102,16 @@ async fn every_change_is_reported_by_name_and_field() {
 #[tokio::test]
 async fn the_command_reports_what_changed() {
     let gateway = Gateway::start(crate::reload::says("one")).await;
-    let reload = ["reload", "--admin", "admin.sock"];
     gateway.write_config(crate::reload::says("two"));
-    let ran = run(gateway.directory(), &reload).await;
+    let said = gateway.done(&["reload"]).await;
     let line = "\n  site *: route /: respond.body one → two\n";
-    assert!(ran.stdout.contains(line), "{ran:?}");
-    let ran = run(gateway.directory(), &reload).await;
-    assert!(ran.stdout.contains("\n  nothing has changed\n"), "{ran:?}");
+    assert!(said.contains(line), "{said}");
+    let said = gateway.done(&["reload"]).await;
+    assert!(said.contains("\n  nothing has changed\n"), "{said}");
 
     gateway.write_config(crate::reload::says("three"));
-    let ran = run(
-        gateway.directory(),
-        &["reload", "--admin", "admin.sock", "--json"],
-    )
-    .await;
-    let summary: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let said = gateway.done(&["reload", "--json"]).await;
+    let summary: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(summary["changed"][0]["field"], "respond.body", "{summary}");
     assert_eq!(summary["changed"][0]["new"], "three", "{summary}");
 }

@@ -224,7 +224,7 @@ async fn a_response_that_never_ends_is_aborted() {
         }
     })
     .await;
-    let config = Proxy::to(upstream.endpoint()).route("upstream_timeout = \"500ms\"");
+    let config = Proxy::to(upstream.endpoint()).route("upstream_timeout = \"2s\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
     wire.send("GET /endless HTTP/1.1\r\nHost: a.example\r\n\r\n")

@@ -240,12 +240,7 @@ async fn a_renewed_certificate_takes_effect_by_itself() {
     };
     let before = (shown(renewed).await, shown(other).await);
     let mut open = connect(&stack.gateway, &stack.client, renewed).await;
-    assert_eventually!(
-        stack
-            .gateway
-            .messages()
-            .contains("watching files for changes")
-    );
+    stack.gateway.says("watching files for changes").await;
     stack.certbot.obtain(&[renewed]);
     assert_eventually!(shown(renewed).await != before.0);
     assert_eq!(shown(other).await, before.1);

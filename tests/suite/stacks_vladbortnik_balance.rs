@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use janua_tests::{
-    Endpoint, PATIENCE, Port, Reply, Request, Response, TlsClient, Upstream, Visit, Wire,
-    assert_eventually,
+    PATIENCE, Port, Request, Response, TlsClient, Upstream, Wire, assert_eventually,
 };
 use tokio::net::TcpSocket;
 
 use crate::chaos::endpoint::{NAMES, three};
 use crate::stacks_vladbortnik::{RECIPE, Stack};
-use crate::upstreams_balance::named;
+use crate::upstreams_balance::{named, named_at};
 
 /// `fail_timeout` of the file.
 const FAIL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,21 +67,10 @@ async fn get_from(stack: &Stack, client: Ipv4Addr) -> Response {
 /// How many requests an instance was tried with in vain.
 async fn refused(stack: &Stack, endpoint: &str) -> f64 {
     let labels = [("endpoint", endpoint), ("kind", "refused")];
-    let metrics = stack.gateway.metrics().await;
-    metrics.sum("janua_upstream_failures_total", &labels)
-}
-
-/// Answers with its name.
-async fn named_at(port: &Port, name: &'static str) -> Upstream {
-    Upstream::at(
-        Endpoint::Tcp(port.address()),
-        move |mut visit: Visit| async move {
-            while visit.request().await.is_ok() {
-                visit.wire.send(Reply::ok(name).to_bytes("GET")).await;
-            }
-        },
-    )
-    .await
+    let gateway = &stack.gateway;
+    gateway
+        .metric("janua_upstream_failures_total", &labels)
+        .await
 }
 
 /// L1: nginx hashes the first three octets of an IPv4 address.

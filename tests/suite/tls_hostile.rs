@@ -21,8 +21,9 @@ async fn gateway(tls: &str) -> (Gateway, TlsClient) {
 }
 
 async fn failures(gateway: &Gateway, reason: &str) -> f64 {
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_tls_handshake_failures_total", &[("reason", reason)])
+    gateway
+        .metric("janua_tls_handshake_failures_total", &[("reason", reason)])
+        .await
 }
 
 /// A new client is served, and of the hostile ones nothing is left.

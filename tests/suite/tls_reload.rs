@@ -7,9 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use janua_tests::{
-    Gateway, Issue, Issued, Request, TlsClient, assert_eventually, filler, filler_difference, run,
-};
+use janua_tests::{Gateway, Issue, Issued, Request, TlsClient, filler, filler_difference, run};
 use serde_json::Value;
 
 use crate::tls::{LISTENER, Stage, get, site};
@@ -146,12 +144,7 @@ async fn what_clients_will_not_accept_is_warned_of() {
     ] {
         replace(&gateway, issued);
         gateway.reload(config()).await;
-        let is_told = |line: &str| ["a.crt", "WARN", words].iter().all(|it| line.contains(it));
-        assert_eventually!(
-            gateway.messages().lines().any(is_told),
-            "{words}: {}",
-            gateway.messages()
-        );
+        gateway.says_in_a_line(&["a.crt", "WARN", words]).await;
         let status = gateway.status().await;
         let warnings = status["warnings"].to_string();
         assert!(warnings.contains(words), "{words}: {warnings}");
@@ -167,10 +160,5 @@ async fn a_key_that_others_can_read_is_warned_of() {
     let key = stage.directory.path().join("a.key");
     set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     let gateway = stage.start(config()).await;
-    let is_warned = |line: &str| line.contains("a.key") && line.contains("WARN");
-    assert_eventually!(
-        gateway.messages().lines().any(is_warned),
-        "{}",
-        gateway.messages()
-    );
+    gateway.says_in_a_line(&["a.key", "WARN"]).await;
 }

@@ -15,7 +15,7 @@ const HOST: &str = "a.shop.example";
 async fn watching(stage: Stage, name: &str) -> Gateway {
     let config = format!("{LISTENER}{}", site(name, &[HOST], ""));
     let gateway = stage.start_with(Settings::new().watch(), config).await;
-    assert_eventually!(gateway.messages().contains("watching files for changes"));
+    gateway.says("watching files for changes").await;
     gateway
 }
 

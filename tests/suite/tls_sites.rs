@@ -15,8 +15,9 @@ fn alert(name: &str) -> TlsError {
 
 async fn failures(gateway: &Gateway, reason: &str) -> f64 {
     let labels = [("listener", "https"), ("reason", reason)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_tls_handshake_failures_total", &labels)
+    gateway
+        .metric("janua_tls_handshake_failures_total", &labels)
+        .await
 }
 
 #[tokio::test]
@@ -225,7 +226,7 @@ async fn tls_on_a_listener_without_it_is_logged_once_a_minute() {
         assert!(matches!(refused, Err(TlsError::Refused(_))), "{refused:?}");
     }
     gateway.settled().await;
-    let messages = gateway.messages();
+    let messages = gateway.says("TLS handshake").await;
     let lines = messages
         .lines()
         .filter(|line| line.contains("TLS handshake"));

@@ -4,6 +4,7 @@ use janua_tests::{
     Gateway, Http2Habits, Http2Stream, Http2Upstream, Proxy, Reply, Request, TlsServer, Upstream,
     assert_eventually,
 };
+use tokio::sync::watch;
 
 use crate::tls::Stage;
 
@@ -131,20 +132,37 @@ async fn interim_responses_are_forwarded() {
     assert_eq!(statuses, [103]);
 }
 
+/// Answers once the sender has `true`, and takes so many streams at once.
+async fn held(streams: Option<u32>) -> (Http2Upstream, watch::Sender<bool>) {
+    let (release, released) = watch::channel(false);
+    let habits = Http2Habits {
+        streams,
+        ..Http2Habits::default()
+    };
+    let upstream = Http2Upstream::http_with(habits, move |_| {
+        let mut released = released.clone();
+        async move {
+            let _ = released.wait_for(|released| *released).await;
+            Reply::ok("x")
+        }
+    });
+    (upstream.await, release)
+}
+
 #[tokio::test]
 async fn many_requests_share_a_connection() {
-    let upstream = Http2Upstream::http(async |_| {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        Reply::ok("x")
-    })
-    .await;
+    let (upstream, release) = held(None).await;
     let gateway = in_front_of(&upstream).await;
-    let each = (0..40).map(|_| gateway.get("/"));
-    for response in join_all(each).await {
+    let all_at_once = async {
+        assert_eventually!(upstream.in_progress() == 40);
+        release.send(true).unwrap();
+    };
+    let each = join_all((0..40).map(|_| gateway.get("/")));
+    let (responses, ()) = tokio::join!(each, all_at_once);
+    for response in responses {
         assert_eq!(response.status, 200);
     }
     assert_eq!(upstream.connections(), 1);
-    assert!(upstream.most_at_once() > 10, "{}", upstream.most_at_once());
     let metrics = gateway.metrics().await;
     let opened = "janua_upstream_connections_opened_total";
     assert_eq!(metrics.sum(opened, &[]), 1.0);
@@ -152,18 +170,15 @@ async fn many_requests_share_a_connection() {
 
 #[tokio::test]
 async fn a_further_connection_is_opened_when_the_endpoint_takes_no_more() {
-    let habits = Http2Habits {
-        streams: Some(4),
-        ..Http2Habits::default()
-    };
-    let upstream = Http2Upstream::http_with(habits, async |_| {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        Reply::ok("x")
-    })
-    .await;
+    let (upstream, release) = held(Some(4)).await;
     let gateway = in_front_of(&upstream).await;
-    let each = (0..16).map(|_| gateway.get("/"));
-    for response in join_all(each).await {
+    let further = async {
+        assert_eventually!(upstream.connections() > 1);
+        release.send(true).unwrap();
+    };
+    let each = join_all((0..16).map(|_| gateway.get("/")));
+    let (responses, ()) = tokio::join!(each, further);
+    for response in responses {
         assert_eq!(response.status, 200);
     }
     let connections = upstream.connections();
@@ -177,7 +192,7 @@ async fn an_unused_connection_is_closed() {
     let config = Proxy::to(upstream.endpoint()).upstream(lines);
     let gateway = Gateway::start_one_worker(config).await;
     assert_eq!(gateway.get("/").await.status, 200);
-    assert_eq!(upstream.open(), 1);
+    assert_eq!(upstream.connections(), 1);
     assert_eventually!(upstream.open() == 0);
     assert_eq!(gateway.get("/").await.status, 200);
     assert_eq!(upstream.connections(), 2);

@@ -1,39 +1,50 @@
 //! `janua upstream`: endpoints are taken out, let in again and weighed while requests come.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
 use janua_tests::{
-    Gateway, Proxy, Ran, Reply, Request, Settings, Upstream, assert_eventually, run,
+    Gateway, Proxy, Ran, Reply, Request, Settings, Upstream, Wire, assert_eventually, run,
 };
 use serde_json::Value;
+use tokio::task::JoinHandle;
 
-use crate::upstreams_balance::named;
+use crate::upstreams_balance::{named, shares};
+use crate::upstreams_health::is;
 
 /// `janua upstream …` with these arguments.
 async fn upstream(gateway: &Gateway, arguments: &[&str]) -> Ran {
-    let all = [&["upstream"], arguments, &["--admin", "admin.sock"]].concat();
-    run(gateway.directory(), &all).await
+    gateway.command(&[&["upstream"], arguments].concat()).await
 }
 
 /// The same, which must succeed.
 async fn done(gateway: &Gateway, arguments: &[&str]) -> String {
-    let ran = upstream(gateway, arguments).await;
-    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{arguments:?}");
-    ran.stdout
+    gateway.done(&[&["upstream"], arguments].concat()).await
 }
 
-/// How many of `count` requests, each over a connection of its own, each endpoint answered.
-async fn shares(gateway: &Gateway, count: usize) -> BTreeMap<String, usize> {
-    let mut shares = BTreeMap::new();
-    for _ in 0..count {
-        let response = gateway.get("/").await;
-        assert_eq!(response.status, 200, "{}", response.text());
-        *shares.entry(response.text().to_owned()).or_default() += 1;
+/// Runs the same beside the test.
+fn begin(gateway: &Gateway, arguments: &[&str]) -> JoinHandle<Ran> {
+    let all = [&["upstream"], arguments, &["--admin", "admin.sock"]].concat();
+    let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+    let directory = gateway.directory().to_owned();
+    tokio::spawn(async move {
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        run(&directory, &all).await
+    })
+}
+
+/// Sends requests over a connection each until this endpoint, which holds what it gets, has one.
+async fn occupy(gateway: &Gateway, busy: &Upstream, free: &Upstream) -> Vec<Wire> {
+    let mut held = Vec::new();
+    while busy.request_count() == 0 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        let seen = || busy.request_count() + free.request_count();
+        assert_eventually!(seen() > held.len());
+        held.push(wire);
     }
-    shares
+    held
 }
 
 fn two(a: &Upstream, b: &Upstream) -> Proxy {
@@ -63,9 +74,9 @@ async fn a_drained_endpoint_gets_nothing_until_it_is_let_in() {
         let shown = metrics.sum("janua_endpoint_draining", &labels);
         assert_eq!(shown, draining, "{endpoint}");
     }
-    let page = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
+    let page = gateway.done(&["status"]).await;
     let attention = format!("upstream app: {address}: taken out by `janua upstream drain`");
-    assert!(page.stdout.contains(&attention), "{}", page.stdout);
+    assert!(page.contains(&attention), "{page}");
     // A reload does not let it in, not even one that removes it for a while.
     gateway.reload(Proxy::to(b.endpoint())).await;
     gateway.reload(two(&a, &b)).await;
@@ -81,7 +92,7 @@ async fn a_drained_endpoint_gets_nothing_until_it_is_let_in() {
     assert_eq!(metrics.sum("janua_endpoint_draining", &[]), 0.0);
     let said = done(&gateway, &["undrain", "app", &address]).await;
     assert_eq!(said, format!("app: {address} was not taken out\n"));
-    let log = gateway.messages();
+    let log = gateway.says("endpoint is let in again by command").await;
     assert_eq!(
         log.matches("endpoint is taken out by command").count(),
         1,
@@ -100,14 +111,7 @@ async fn a_drain_waits_for_what_is_in_flight() {
     let (busy, release) = Upstream::held().await;
     let free = named("free").await;
     let gateway = Gateway::start_one_worker(two(&busy, &free)).await;
-    let mut held = Vec::new();
-    while busy.request_count() == 0 {
-        let mut wire = gateway.connect().await;
-        wire.send(Request::get("/").to_bytes()).await;
-        let seen = || busy.request_count() + free.request_count();
-        assert_eventually!(seen() > held.len());
-        held.push(wire);
-    }
+    let mut held = occupy(&gateway, &busy, &free).await;
     let address = busy.endpoint();
     let arguments = [
         "drain",
@@ -126,19 +130,7 @@ async fn a_drain_waits_for_what_is_in_flight() {
     let why = format!("app: {address} has 1 request in flight after 300 ms; it stays out");
     assert_eq!(waited["error"], *why);
 
-    let (directory, address) = (gateway.directory().to_owned(), address.clone());
-    let waiting = tokio::spawn(async move {
-        let arguments = [
-            "upstream",
-            "drain",
-            "app",
-            &address,
-            "--wait",
-            "--admin",
-            "admin.sock",
-        ];
-        run(&directory, &arguments).await
-    });
+    let waiting = begin(&gateway, &["drain", "app", &address, "--wait"]);
     // It has asked once, and once more.
     let begin = std::time::Instant::now();
     while begin.elapsed().as_millis() < 300 {
@@ -163,34 +155,13 @@ async fn who_waits_is_told_what_others_do() {
     let (busy, _release) = Upstream::held().await;
     let free = named("free").await;
     let mut gateway = Gateway::start_one_worker(two(&busy, &free)).await;
-    let mut held = Vec::new();
-    while busy.request_count() == 0 {
-        let mut wire = gateway.connect().await;
-        wire.send(Request::get("/").to_bytes()).await;
-        let seen = || busy.request_count() + free.request_count();
-        assert_eventually!(seen() > held.len());
-        held.push(wire);
-    }
+    let _held = occupy(&gateway, &busy, &free).await;
     let address = busy.endpoint();
-    let drain = |gateway: &Gateway| {
-        let (directory, address) = (gateway.directory().to_owned(), address.clone());
-        tokio::spawn(async move {
-            let arguments = [
-                "upstream",
-                "drain",
-                "app",
-                &address,
-                "--wait",
-                "--admin",
-                "admin.sock",
-            ];
-            run(&directory, &arguments).await
-        })
-    };
+    let drain = ["drain", "app", &address, "--wait"];
     let is_draining = async |gateway: &Gateway| {
         gateway.status().await["upstreams"][0]["endpoints"][0]["draining"] == true
     };
-    let waiting = drain(&gateway);
+    let waiting = begin(&gateway, &drain);
     assert_eventually!(is_draining(&gateway).await);
     done(&gateway, &["undrain", "app", &address]).await;
     let ran = waiting.await.unwrap();
@@ -200,7 +171,7 @@ async fn who_waits_is_told_what_others_do() {
         "{ran:?}"
     );
 
-    let waiting = drain(&gateway);
+    let waiting = begin(&gateway, &drain);
     assert_eventually!(is_draining(&gateway).await);
     gateway.reload(Proxy::to(free.endpoint())).await;
     let ran = waiting.await.unwrap();
@@ -492,6 +463,7 @@ async fn an_endpoint_is_let_in_by_a_check_of_its_own() {
         .workers(4)
         .start(two(&a, &b).upstream(check))
         .await;
+    assert_eventually!(is(&gateway, 0, "up").await && is(&gateway, 1, "up").await);
     assert_eq!(shares(&gateway, 40).await.len(), 2);
     let address = a.endpoint();
     done(&gateway, &["drain", "app", &address, "--wait"]).await;
@@ -507,21 +479,7 @@ async fn an_endpoint_is_let_in_by_a_check_of_its_own() {
     assert!(ran.stderr.contains("is not up after 300 ms"), "{ran:?}");
     assert_eq!(shares(&gateway, 40).await["b"], 40);
 
-    let waiting = tokio::spawn({
-        let (directory, address) = (gateway.directory().to_owned(), address.clone());
-        async move {
-            let arguments = [
-                "upstream",
-                "undrain",
-                "app",
-                &address,
-                "--wait",
-                "--admin",
-                "admin.sock",
-            ];
-            run(&directory, &arguments).await
-        }
-    });
+    let waiting = begin(&gateway, &["undrain", "app", &address, "--wait"]);
     is_ready.store(true, SeqCst);
     let ran = waiting.await.unwrap();
     assert_eq!(ran.code, Some(0), "{ran:?}");

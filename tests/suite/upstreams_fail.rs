@@ -7,20 +7,19 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use janua_tests::{
-    Endpoint, Gateway, Proxy, ReadError, Reply, Request, Upstream, Vacant, Visit,
-    assert_eventually, run,
+    Gateway, Port, Proxy, ReadError, Reply, Request, Upstream, Vacant, Visit, assert_eventually,
 };
 
-use crate::upstreams_balance::named;
+use crate::upstreams_balance::{named, named_at};
 
 #[tokio::test]
 async fn another_endpoint_is_tried_if_one_refuses() {
-    let refusing = Vacant::refusing();
+    let (refusing, other) = (Vacant::refusing(), Vacant::refusing());
     let upstream = named("alive").await;
     for method in ["GET", "POST"] {
         let config = Proxy::to(refusing.endpoint())
             .and(upstream.endpoint())
-            .and(Vacant::refusing().endpoint())
+            .and(other.endpoint())
             .upstream("passive_health = { max_fails = 0 }");
         let gateway = Gateway::start(config).await;
         for _ in 0..20 {
@@ -68,10 +67,7 @@ async fn if_all_refuse_it_is_502() {
     assert_eq!(line["answered_by"], "gateway");
     gateway.settled().await;
     let kind = [("kind", "refused")];
-    assert_eq!(
-        gateway.metrics().await.sum("janua_failures_total", &kind),
-        3.0
-    );
+    assert_eq!(gateway.metric("janua_failures_total", &kind).await, 3.0);
 }
 
 #[tokio::test]
@@ -150,7 +146,7 @@ async fn a_body_that_stops_coming_is_broken_off() {
         std::future::pending::<()>().await;
     })
     .await;
-    let config = Proxy::to(upstream.endpoint()).upstream("idle_timeout = \"300ms\"");
+    let config = Proxy::to(upstream.endpoint()).upstream("idle_timeout = \"1s\"");
     let gateway = Gateway::start(config).await;
     expect_break(&gateway).await;
     assert_eq!(gateway.log_line("/").await["failure"], "response_timeout");
@@ -167,7 +163,7 @@ async fn a_request_may_be_limited_as_a_whole() {
         }
     })
     .await;
-    let config = Proxy::to(upstream.endpoint()).route("request_timeout = \"500ms\"");
+    let config = Proxy::to(upstream.endpoint()).route("request_timeout = \"2s\"");
     let gateway = Gateway::start(config).await;
     expect_break(&gateway).await;
     assert_eq!(gateway.log_line("/").await["failure"], "whole_timeout");
@@ -187,22 +183,13 @@ async fn a_name_that_does_not_exist() {
 /// reported as down.
 #[tokio::test]
 async fn a_single_dead_endpoint_is_reported_as_down() {
-    let port_holder = Vacant::refusing();
-    let address = port_holder.address();
-    let gateway = Gateway::start(Proxy::to(address.to_string())).await;
-    let healthy = async || {
-        let labels = [("upstream", "app")];
-        gateway
-            .metrics()
-            .await
-            .sum("janua_endpoint_healthy", &labels)
-    };
+    let port = Port::reserve();
+    let address = port.endpoint();
+    let gateway = Gateway::start(Proxy::to(address.as_str())).await;
+    let labels = [("upstream", "app")];
+    let healthy = async || gateway.metric("janua_endpoint_healthy", &labels).await;
     let endpoint = async || gateway.status().await["upstreams"][0]["endpoints"][0].clone();
-    let page = async || {
-        let ran = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
-        assert_eq!(ran.code, Some(0), "{ran:?}");
-        ran.stdout
-    };
+    let page = async || gateway.done(&["status"]).await;
     assert_eq!(
         endpoint().await["health"],
         "up",
@@ -226,16 +213,10 @@ async fn a_single_dead_endpoint_is_reported_as_down() {
     let line = format!("upstream app: {address}: down for ");
     assert!(attention.contains(&line), "{attention}");
     assert!(attention.contains("last failure: refused"), "{attention}");
-    let said = gateway.messages();
+    let said = gateway.says("endpoint is down").await;
     assert_eq!(said.matches("endpoint is down").count(), 1, "{said}");
 
-    drop(port_holder);
-    let _back = Upstream::at(Endpoint::Tcp(address), |mut visit: Visit| async move {
-        while visit.request().await.is_ok() {
-            visit.wire.send(Reply::ok("back").to_bytes("GET")).await;
-        }
-    })
-    .await;
+    let _back = named_at(&port, "back").await;
     assert_eq!(
         gateway.get("/").await.text(),
         "back",
@@ -248,7 +229,7 @@ async fn a_single_dead_endpoint_is_reported_as_down() {
     );
     assert_eq!(healthy().await, 1.0);
     assert!(!page().await.contains("attention"));
-    let said = gateway.messages();
+    let said = gateway.says("endpoint is back").await;
     assert_eq!(said.matches("endpoint is back").count(), 1, "{said}");
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 use std::time::Duration;
 
-use janua_tests::{
-    Gateway, Proxy, Received, Reply, Upstream, Vacant, Visit, assert_eventually, run,
-};
+use janua_tests::{Gateway, Proxy, Received, Reply, Upstream, Vacant, Visit, assert_eventually};
 use serde_json::Value;
 
 /// Checks over HTTP that follow each other fast and have much time.
@@ -66,9 +64,7 @@ pub(crate) async fn is(gateway: &Gateway, index: usize, health: &str) -> bool {
 
 /// The page of `janua status`.
 pub(crate) async fn page(gateway: &Gateway) -> String {
-    let ran = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
-    assert_eq!(ran.code, Some(0), "{ran:?}");
-    ran.stdout
+    gateway.done(&["status"]).await
 }
 
 #[tokio::test]
@@ -78,11 +74,8 @@ async fn an_endpoint_whose_checks_fail_gets_no_requests_until_they_pass() {
         .and(two.upstream.endpoint())
         .upstream(&format!("health = {{ {FAST}, rise = 2, fall = 3 }}"));
     let gateway = Gateway::start(config).await;
-    assert_eq!(
-        gateway.get("/").await.status,
-        200,
-        "both were checked before"
-    );
+    assert_eventually!(is(&gateway, 0, "up").await && is(&gateway, 1, "up").await);
+    assert_eq!(gateway.get("/").await.status, 200);
     one.set(503);
     assert_eventually!(is(&gateway, 0, "down").await);
     gateway.settled().await;
@@ -115,7 +108,7 @@ async fn an_endpoint_whose_checks_fail_gets_no_requests_until_they_pass() {
         attention.contains("last failure: status (503)"),
         "{attention}"
     );
-    let said = gateway.messages();
+    let said = gateway.says("endpoint is down").await;
     let lines: Vec<&str> = said
         .lines()
         .filter(|it| it.contains("endpoint is down"))
@@ -130,14 +123,10 @@ async fn an_endpoint_whose_checks_fail_gets_no_requests_until_they_pass() {
     assert_eventually!(gateway.get("/").await.text() == "one");
     assert_eq!(endpoint(&gateway, 0).await["last_error"], Value::Null);
     assert!(!page(&gateway).await.contains("attention"));
-    assert_eq!(gateway.messages().matches("endpoint is back").count(), 1);
-    assert_eq!(
-        gateway
-            .metrics()
-            .await
-            .sum("janua_endpoint_healthy", &labels),
-        1.0
-    );
+    let said = gateway.says("endpoint is back").await;
+    assert_eq!(said.matches("endpoint is back").count(), 1, "{said}");
+    let healthy = gateway.metric("janua_endpoint_healthy", &labels).await;
+    assert_eq!(healthy, 1.0);
 }
 
 #[tokio::test]
@@ -148,6 +137,7 @@ async fn a_check_asks_as_it_is_told() {
          headers = { X-Check = \"a b\", User-Agent = \"mine\" } }",
     );
     let _gateway = Gateway::start(config).await;
+    assert_eventually!(service.checks() > 0);
     let asked = service.upstream.requests().remove(0);
     assert_eq!(
         (asked.method.as_str(), asked.target.as_str()),
@@ -165,6 +155,7 @@ async fn a_check_asks_as_it_is_told() {
     let address = plain.upstream.endpoint();
     let config = Proxy::to(address.as_str()).upstream("health = \"/health\"");
     let _gateway = Gateway::start(config).await;
+    assert_eventually!(plain.checks() > 0);
     let asked = plain.upstream.requests().remove(0);
     assert_eq!(
         (asked.method.as_str(), asked.target.as_str()),
@@ -404,6 +395,7 @@ async fn if_no_endpoint_is_up_the_response_says_why() {
         .and(service.upstream.endpoint())
         .upstream(&format!("health = {{ {FAST} }}"));
     let gateway = Gateway::start(config).await;
+    assert_eventually!(is(&gateway, 0, "down").await && is(&gateway, 1, "down").await);
     let response = gateway.get("/none").await;
     assert_eq!(response.status, 503);
     assert_eq!(
@@ -445,7 +437,7 @@ async fn checks_that_pass_do_not_hide_requests_that_fail() {
     let config = Proxy::to(upstream.endpoint())
         .upstream("health = { path = \"/health\", interval = \"30s\", timeout = \"10s\" }");
     let gateway = Gateway::start(config).await;
-    assert!(is(&gateway, 0, "up").await);
+    assert_eventually!(is(&gateway, 0, "up").await);
     assert_eq!(gateway.get("/").await.status, 502);
     assert_eventually!(is(&gateway, 0, "down").await);
     let state = endpoint(&gateway, 0).await;

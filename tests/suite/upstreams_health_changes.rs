@@ -219,9 +219,8 @@ async fn a_thousand_endpoints() {
     for n in 0..1000 {
         config = config.and(at(refusing.address().port(), n));
     }
-    let config = config.upstream(
-        "health = { path = \"/health\", interval = \"2s\", timeout = \"500ms\", fall = 1 }",
-    );
+    let config = config
+        .upstream("health = { path = \"/health\", interval = \"2s\", timeout = \"2s\", fall = 1 }");
     let gateway = Gateway::start(config).await;
     let down = async || {
         let status = gateway.status().await;

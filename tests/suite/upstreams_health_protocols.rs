@@ -38,7 +38,7 @@ async fn over_http2_in_cleartext() {
          headers = { x-check = \"1\" }, interval = \"100ms\", timeout = \"10s\" }",
     );
     let gateway = Gateway::start(config).await;
-    assert!(is(&gateway, 0, "up").await);
+    assert_eventually!(is(&gateway, 0, "up").await);
     let asked = upstream.requests().remove(0);
     assert_eq!(
         (asked.method.as_str(), asked.target.as_str()),
@@ -48,7 +48,7 @@ async fn over_http2_in_cleartext() {
     assert_eq!(asked.header("x-check"), Some("1"));
     is_well.store(false, SeqCst);
     assert_eventually!(is(&gateway, 0, "down").await);
-    assert_eq!(failure(&gateway).await, "status");
+    assert_eventually!(failure(&gateway).await == "status");
     is_well.store(true, SeqCst);
     assert_eventually!(is(&gateway, 0, "up").await);
 }
@@ -130,7 +130,7 @@ async fn certificates_are_verified_and_shown() {
         let gateway = stage.start(config).await;
         let health = if shows { "up" } else { "down" };
         assert_eventually!(is(&gateway, 0, health).await);
-        assert_eq!(failure(&gateway).await, failure_word);
+        assert_eventually!(failure(&gateway).await == failure_word);
     }
 }
 
@@ -139,7 +139,7 @@ async fn a_connection_alone() {
     let lines = "health = { tcp = true, interval = \"100ms\", timeout = \"10s\", fall = 1 }";
     let upstream = Upstream::silent().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint()).upstream(lines)).await;
-    assert!(is(&gateway, 0, "up").await);
+    assert_eventually!(is(&gateway, 0, "up").await);
     assert_eventually!(upstream.connections() > 3);
     assert_eventually!(upstream.open() <= 1, "each is closed at once");
     upstream.stop().await;
@@ -166,7 +166,7 @@ async fn on_a_unix_socket_and_on_another_port() {
     let directory = tempfile::tempdir().unwrap();
     let upstream = Upstream::unix_echo(&directory.path().join("app.sock")).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint()).upstream(CHECK)).await;
-    assert!(is(&gateway, 0, "up").await);
+    assert_eventually!(is(&gateway, 0, "up").await);
     assert_eq!(upstream.requests()[0].header("host"), Some("localhost"));
 
     // The service is down, and what answers for it is not.
@@ -174,7 +174,7 @@ async fn on_a_unix_socket_and_on_another_port() {
     let side = Upstream::echo().await;
     let lines = format!("health = {{ path = \"/\", port = {} }}", side.port());
     let gateway = Gateway::start(Proxy::to(refusing.endpoint()).upstream(&lines)).await;
-    assert!(is(&gateway, 0, "up").await);
+    assert_eventually!(is(&gateway, 0, "up").await);
     let host = format!("127.0.0.1:{}", side.port());
     assert_eq!(side.requests()[0].header("host"), Some(host.as_str()));
 }

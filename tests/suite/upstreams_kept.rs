@@ -26,11 +26,7 @@ async fn connections_are_kept() {
 
 #[tokio::test]
 async fn no_more_are_kept_than_configured() {
-    let upstream = Upstream::http(async |_| {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        Reply::ok("x")
-    })
-    .await;
+    let (upstream, release) = Upstream::held().await;
     let config = Proxy::to(upstream.endpoint()).upstream("keepalive = 2");
     let gateway = Gateway::start_one_worker(config).await;
     let mut wires = Vec::new();
@@ -39,6 +35,8 @@ async fn no_more_are_kept_than_configured() {
         wire.send(Request::get("/").to_bytes()).await;
         wires.push(wire);
     }
+    assert_eventually!(upstream.request_count() == 6);
+    release.send(true).unwrap();
     for wire in &mut wires {
         wire.receive("GET").await;
     }
@@ -173,7 +171,7 @@ async fn idle_connections_are_closed_in_time() {
     let config = Proxy::to(upstream.endpoint()).upstream("keepalive_timeout = \"1s\"");
     let gateway = Gateway::start(config).await;
     gateway.get("/").await;
-    assert_eq!(upstream.open(), 1);
+    assert_eq!(upstream.connections(), 1);
     assert_eventually!(
         upstream.open() == 0,
         "nobody asks, and it is closed all the same"

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream, Vacant, assert_eventually};
+use janua_tests::{
+    Gateway, Proxy, Reply, Request, Settings, Upstream, Vacant, Visit, assert_eventually,
+};
 
 use crate::upstreams_balance::named;
 
@@ -35,15 +37,15 @@ async fn statuses(gateway: &Gateway, count: usize) -> BTreeMap<u16, usize> {
 
 async fn ejections(gateway: &Gateway, reason: &str) -> f64 {
     let labels = [("reason", reason)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_upstream_ejections_total", &labels)
+    gateway
+        .metric("janua_upstream_ejections_total", &labels)
+        .await
 }
 
 async fn healthy(gateway: &Gateway, upstream: &Upstream) -> bool {
     let endpoint = upstream.endpoint();
     let labels = [("endpoint", &*endpoint)];
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_endpoint_healthy", &labels) > 0.0
+    gateway.metric("janua_endpoint_healthy", &labels).await > 0.0
 }
 
 #[tokio::test]
@@ -259,10 +261,8 @@ async fn the_panic_threshold_decides_when_all_are_tried() {
         let outliers = "outliers = { errors = 1, eject = \"1h\", most = \"100%\" }";
         config.upstream(&format!("{outliers}\n{extra}"))
     };
-    let failures = async |gateway: &Gateway| {
-        let metrics = gateway.metrics().await;
-        metrics.sum("janua_upstream_failures_total", &[])
-    };
+    let failures =
+        async |gateway: &Gateway| gateway.metric("janua_upstream_failures_total", &[]).await;
     for (threshold, are_tried) in [("", false), ("panic_threshold = \"50%\"", true)] {
         let gateway = Gateway::start_one_worker(endpoints(threshold)).await;
         assert_eventually!({
@@ -296,4 +296,35 @@ async fn bad_settings_are_refused_with_their_place() {
     assert!(refused.contains("is not a share"), "{refused}");
     let good = gateway.send(Request::get("/")).await;
     assert_eq!(good.status, 502);
+}
+
+/// Each kind of error in a row ejects an endpoint, and is called by its name.
+#[tokio::test]
+async fn every_kind_of_error_ejects() {
+    let closes = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.request().await;
+    })
+    .await;
+    let silent = Upstream::silent().await;
+    let refusing = Vacant::refusing();
+    let (broken, _) = switched("broken", Reply::new(502)).await;
+    let good = named("good").await;
+    for (endpoint, reason) in [
+        (closes.endpoint(), "reset"),
+        (silent.endpoint(), "timeout"),
+        (refusing.endpoint(), "connect"),
+        (broken.endpoint(), "5xx"),
+    ] {
+        let config = Proxy::to(endpoint)
+            .and(good.endpoint())
+            .upstream("outliers = { errors = 2, eject = \"1h\" }\nresponse_head_timeout = \"1s\"");
+        let gateway = Gateway::start_one_worker(config).await;
+        assert_eventually!({
+            gateway.get("/").await;
+            ejections(&gateway, reason).await == 1.0
+        });
+        assert_eq!(statuses(&gateway, 10).await, BTreeMap::from([(200, 10)]));
+        let all = gateway.metric("janua_upstream_ejections_total", &[]).await;
+        assert_eq!(all, 1.0, "{reason}");
+    }
 }

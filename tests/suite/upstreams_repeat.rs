@@ -89,7 +89,7 @@ async fn an_endpoint_that_is_killed_costs_no_request() {
     }
     assert_eventually!(killed.request_count() + one.request_count() + two.request_count() == 36);
     assert!(killed.request_count() > before);
-    drop(killed);
+    killed.stop().await;
     for wire in &mut waiting {
         let response = wire.receive("GET").await;
         assert_eq!((response.status, response.text()), (200, "alive"));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use janua_tests::{
     Gateway, Http2Client, Http2Stream, Http2Upstream, Proxy, Received, Reply, Request, Upstream,
-    Visit, assert_eventually, filler, filler_difference,
+    Visit, assert_eventually, filler, filler_difference, run,
 };
 
 use crate::upstreams_balance::named;
@@ -72,16 +72,16 @@ async fn an_endpoint_that_says_nothing_costs_time_and_no_request() {
     let config = Proxy::to(silent.endpoint())
         .and(alive.endpoint())
         .upstream(&format!(
-            "{NEVER_HELD_BACK}\nretries = {{ try_timeout = \"200ms\" }}"
+            "{NEVER_HELD_BACK}\nretries = {{ try_timeout = \"1s\" }}"
         ));
     let gateway = Gateway::start_one_worker(config).await;
     let begin = Instant::now();
-    for n in 0..10 {
+    for n in 0..4 {
         assert_eq!(gateway.get("/").await.status, 200, "{n}");
     }
-    assert!(begin.elapsed() >= Duration::from_millis(200 * 4));
+    assert!(begin.elapsed() >= Duration::from_secs(2));
     let asked = silent.request_count();
-    assert!(asked >= 4, "{asked}");
+    assert!(asked >= 2, "{asked}");
     let metrics = gateway.metrics().await;
     let reason = [("upstream", "app"), ("reason", "timeout")];
     assert_eq!(
@@ -91,11 +91,11 @@ async fn an_endpoint_that_says_nothing_costs_time_and_no_request() {
     // A POST is not sent a second time, whatever has become of it.
     let sent = || silent.request_count() + alive.request_count();
     let before = sent();
-    for _ in 0..4 {
+    for _ in 0..2 {
         let response = gateway.send(Request::post("/", "pay")).await;
         assert!(matches!(response.status, 200 | 504), "{}", response.status);
     }
-    assert_eq!(sent() - before, 4);
+    assert_eq!(sent() - before, 2);
 }
 
 /// All endpoints fail: what they get is little more than what clients send.
@@ -128,7 +128,7 @@ async fn an_outage_is_not_multiplied() {
     }
     let sent = one.request_count() + two.request_count() + three.request_count();
     // Besides the share, two hundred in ten seconds may always be sent again.
-    let periods = usize::try_from(begin.elapsed().as_secs() / 10).unwrap() + 1;
+    let periods = usize::try_from(begin.elapsed().as_secs() / 10).unwrap() + 2;
     let most = CLIENTS * EACH * 12 / 10 + 200 * periods;
     assert!(sent <= most, "{sent} of {most}");
     assert!(sent >= CLIENTS * EACH + 200, "{sent}");
@@ -281,4 +281,64 @@ async fn a_client_that_waits_for_100_is_told_once() {
         assert_eq!(response.json()["body"], "body");
     }
     assert!(lost.request_count() > 0);
+}
+
+/// Whoever says so has every request sent again, also one that may have been carried out, and is
+/// warned of it.
+#[tokio::test]
+async fn an_operator_may_have_any_request_repeated() {
+    let (lost, alive) = (closes().await, named("alive").await);
+    let config = Proxy::to(lost.endpoint())
+        .and(alive.endpoint())
+        .upstream(&format!(
+            "{NEVER_HELD_BACK}\nretries = {{ on = [\"reset-any\"] }}"
+        ));
+    let gateway = Gateway::start_one_worker(config).await;
+    for n in 0..4 {
+        let response = gateway.send(Request::post("/", "pay")).await;
+        assert_eq!((response.status, response.text()), (200, "alive"), "{n}");
+    }
+    assert!(lost.request_count() >= 2);
+    assert_eq!(alive.request_count(), 4);
+    let check = run(gateway.directory(), &["check", "--config", "janua.toml"]).await;
+    assert_eq!(check.code, Some(0), "{check:?}");
+    let said = check.stdout + &check.stderr;
+    assert!(
+        said.contains("warning") && said.contains("reset-any"),
+        "{said}"
+    );
+}
+
+/// A call that is answered with a listed status of gRPC goes to another endpoint, although it is a
+/// POST.
+#[tokio::test]
+async fn a_call_that_is_answered_with_a_listed_status_is_repeated() {
+    let grpc = |reply: Reply| reply.header("Content-Type", "application/grpc");
+    let busy = Http2Upstream::http(move |_| {
+        let reply = grpc(Reply::new(200)).header("Grpc-Status", "14");
+        std::future::ready(reply)
+    });
+    let alive = Http2Upstream::http(move |_| {
+        let message = b"\0\0\0\0\x01x";
+        let reply = Reply::chunked(&[message], &[("Grpc-Status", "0")]);
+        std::future::ready(grpc(reply))
+    });
+    let (busy, alive) = (busy.await, alive.await);
+    let config = Proxy::to(busy.endpoint())
+        .and(alive.endpoint())
+        .listener("http2 = true")
+        .upstream(&format!(
+            "{NEVER_HELD_BACK}\nhttp = \"2\"\nretries = {{ on = [\"unavailable\"] }}"
+        ));
+    let gateway = Gateway::start_one_worker(config).await;
+    let client = Http2Client::over(gateway.connect().await).await;
+    for n in 0..4 {
+        let call = Request::post("/shop.Orders/Get", b"\0\0\0\0\x01q".to_vec())
+            .header("Content-Type", "application/grpc")
+            .header("TE", "trailers");
+        let response = client.send(&call).await;
+        assert_eq!(response.body, b"\0\0\0\0\x01x", "{n}: {response:?}");
+    }
+    assert!(busy.requests().len() >= 2);
+    assert_eq!(alive.requests().len(), 4);
 }

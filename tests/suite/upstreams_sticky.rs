@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use janua_tests::{
-    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually, run,
+    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually,
 };
 
 use crate::upstreams_balance::named;
@@ -243,9 +243,7 @@ async fn a_draining_endpoint_keeps_its_sessions() {
     ];
     let address = a.endpoint();
     let command = async |gateway: &Gateway, word: &str| {
-        let arguments = ["upstream", word, "app", &address, "--admin", "admin.sock"];
-        let ran = run(gateway.directory(), &arguments).await;
-        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        gateway.done(&["upstream", word, "app", &address]).await;
     };
     command(&gateway, "drain").await;
     for _ in 0..2 {

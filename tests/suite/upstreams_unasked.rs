@@ -126,7 +126,7 @@ async fn an_endpoint_that_sends_unasked_is_not_pooled_any_more() {
     let app = [("upstream", "app"), ("endpoint", &*upstream.endpoint())];
     let metrics = gateway.metrics().await;
     assert_eq!(metrics.sum("janua_upstream_unsolicited_total", &app), 1.0);
-    let warnings = gateway.messages();
+    let warnings = gateway.says("behind a complete response").await;
     assert_eq!(
         warnings.matches("behind a complete response").count(),
         1,

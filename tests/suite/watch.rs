@@ -11,7 +11,7 @@ use crate::reload::says;
 
 async fn watching(config: impl std::fmt::Display) -> Gateway {
     let gateway = Settings::new().watch().start(config).await;
-    assert_eventually!(gateway.messages().contains("watching files for changes"));
+    gateway.says("watching files for changes").await;
     gateway
 }
 
@@ -23,8 +23,9 @@ fn replace(path: &Path, content: impl AsRef<[u8]>) {
 }
 
 async fn reloads(gateway: &Gateway, outcome: &str) -> f64 {
-    let metrics = gateway.metrics().await;
-    metrics.sum("janua_reloads_total", &[("outcome", outcome)])
+    gateway
+        .metric("janua_reloads_total", &[("outcome", outcome)])
+        .await
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn files_of_policies_take_effect() {
 async fn a_bad_edit_leaves_the_old_configuration_live() {
     let gateway = watching(says("one")).await;
     gateway.write_config("[listeners.public]\naddress = 7\n");
-    assert_eventually!(gateway.messages().contains("janua.toml:2"));
+    gateway.says("janua.toml:2").await;
     assert_eq!(gateway.get("/").await.text(), "one");
     let status = gateway.status().await;
     assert_eq!(status["generation"], 1);
@@ -209,15 +210,11 @@ async fn a_renewed_certificate_is_served_to_new_handshakes() {
     link("2", "crt");
     link("2", "key");
     assert_eventually!(served().await == openssl::serial(&path("2.crt")));
-    assert_eventually!(
-        gateway
-            .messages()
-            .contains("live.crt: another one, valid until")
-    );
+    gateway.says("live.crt: another one, valid until").await;
 
     // The key arrives later: until then it is no error, only not usable yet.
     link("3", "crt");
-    assert_eventually!(gateway.messages().contains("cannot be used yet"));
+    gateway.says("cannot be used yet").await;
     assert_eq!(served().await, openssl::serial(&path("2.crt")));
     link("3", "key");
     assert_eventually!(served().await == openssl::serial(&path("3.crt")));
@@ -252,8 +249,7 @@ async fn a_key_that_does_not_come_is_an_error() {
 #[tokio::test]
 async fn watching_can_be_turned_off_and_on() {
     let gateway = Gateway::start(says("one")).await;
-    let messages = gateway.messages();
-    assert!(messages.contains("only by `janua reload`"), "{messages}");
+    gateway.says("only by `janua reload`").await;
     let text = |word: &str, watch: bool| {
         let text = fs::read_to_string(gateway.config_path()).unwrap();
         let (_, rest) = text.split_once("\n[server]").unwrap();
@@ -269,7 +265,7 @@ async fn watching_can_be_turned_off_and_on() {
     fs::write(gateway.config_path(), text("two", true)).unwrap();
     gateway.ask("POST", "/reload").await;
     assert_eq!(gateway.get("/").await.text(), "two");
-    assert_eventually!(gateway.messages().contains("watching files for changes"));
+    gateway.says("watching files for changes").await;
     fs::write(gateway.config_path(), text("three", false)).unwrap();
     assert_eventually!(gateway.get("/").await.text() == "three");
     fs::write(gateway.config_path(), text("four", false)).unwrap();

@@ -231,18 +231,22 @@ async fn it_survives_reloads() {
 #[tokio::test]
 async fn an_idle_one_ends() {
     let upstream = accepting().await;
-    let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"500ms\"");
+    let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"1500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = open(&gateway).await;
     let begin = std::time::Instant::now();
     // A tunnel with traffic stays open.
-    while begin.elapsed().as_millis() < 1200 {
+    while begin.elapsed().as_millis() < 2000 {
         say(&mut wire, "still here").await;
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     let silent = std::time::Instant::now();
     assert!(wire.is_closed().await);
-    assert!(silent.elapsed().as_millis() > 300, "{:?}", silent.elapsed());
+    assert!(
+        silent.elapsed().as_millis() > 1000,
+        "{:?}",
+        silent.elapsed()
+    );
     assert_eventually!(upstream.open() == 0);
 }
 

@@ -138,10 +138,13 @@ pub(crate) async fn follow(
             let checks = current.endpoint.checks();
             let wait = current.check.timing.wait(&checks, is_idle, random);
             tokio::select! {
-                () = sleep_until(ended + wait) => break,
+                // A job that has come when the check is due must be looked at first: it may ask
+                // for something else.
+                biased;
                 changed = jobs.changed() => if changed.is_err() {
                     return;
                 },
+                () = sleep_until(ended + wait) => break,
             }
         }
     }

@@ -1,8 +1,13 @@
-//! The admin socket, used without the gateway's own client.
+//! The admin socket, used without the gateway's own client and by its commands.
 
-use super::Gateway;
+use std::time::Duration;
+
+use super::{Gateway, Ran, run};
 use crate::message::{Request, Response};
 use crate::wire::Wire;
+
+/// A reload compiles components, with a low priority and for up to three minutes.
+const PATIENCE: Duration = Duration::from_secs(200);
 
 impl Gateway {
     /// Sends a request without a body to the admin socket.
@@ -15,7 +20,21 @@ impl Gateway {
         let path = self.directory().join("admin.sock");
         let wire = Wire::connect_unix(&path).await;
         let mut wire = wire.unwrap_or_else(|error| panic!("the admin socket: {error}"));
+        wire.set_patience(PATIENCE);
         wire.exchange(request).await
+    }
+
+    /// Runs `janua` with these arguments and the admin socket of this gateway.
+    pub async fn command(&self, arguments: &[&str]) -> Ran {
+        let all = [arguments, &["--admin", "admin.sock"]].concat();
+        run(self.directory(), &all).await
+    }
+
+    /// The same, which must succeed. Returns what it wrote to the standard output.
+    pub async fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.command(arguments).await;
+        assert_eq!((ran.code, &*ran.stderr), (Some(0), ""), "{arguments:?}");
+        ran.stdout
     }
 
     /// Whether `/readyz` answers with 200.

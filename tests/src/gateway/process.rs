@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The time limit for the process to exit after it was told to.
-const END: Duration = Duration::from_secs(20);
+const END: Duration = crate::PATIENCE;
 
 /// A finished command.
 #[derive(Clone, Debug)]

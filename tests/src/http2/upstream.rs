@@ -2,7 +2,7 @@
 
 use std::future::{Future, pending};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::background;
 use crate::eventually;
 use crate::message::{Received, Reply};
 use crate::tls::TlsServer;
-use crate::upstream::echo;
+use crate::upstream::{Port, echo};
 use crate::wire::Wire;
 
 /// A server on a free port, which runs until it is dropped: with TLS if it is given what for,
@@ -27,6 +27,8 @@ pub struct Http2Upstream {
     address: SocketAddr,
     seen: Arc<Seen>,
     task: AbortHandle,
+    /// The port, if it was not chosen by the test.
+    port: Option<Port>,
 }
 
 /// How a server of HTTP/2 treats its clients.
@@ -113,8 +115,13 @@ impl Http2Upstream {
         F: Fn(Http2Stream) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
-        let address = habits.address.unwrap_or(any_port);
+        let (address, port) = match habits.address {
+            Some(address) => (address, None),
+            None => {
+                let port = Port::reserve();
+                (port.address(), Some(port))
+            }
+        };
         let opening = background::runtime().spawn(TcpListener::bind(address));
         let listener = opening.await.expect("the task ends").expect("a free port");
         let address = listener.local_addr().unwrap();
@@ -125,16 +132,21 @@ impl Http2Upstream {
             address,
             seen,
             task: task.abort_handle(),
+            port,
         }
     }
 
-    /// Stops listening and closes the connections, and waits until all of that is done.
-    pub async fn stop(self) {
+    /// Stops listening and closes the connections, and waits until all of that is done. From then
+    /// on its port refuses connections: nobody else gets it.
+    pub async fn stop(mut self) {
         self.task.abort();
         // Each task has a share of this, and owns its sockets. Tasks are dropped later than
         // they are aborted.
         let stopped = eventually(async || (Arc::strong_count(&self.seen) == 1).then_some(()));
         assert!(stopped.await.is_some(), "connections stay open");
+        if let Some(port) = self.port.take() {
+            port.keep();
+        }
     }
 
     /// The address in the form used by the configuration.
@@ -195,7 +207,8 @@ impl Http2Upstream {
 }
 
 impl Drop for Http2Upstream {
-    /// Stops listening, and closes the connections.
+    /// Stops listening, and closes the connections, but waits for nothing: see
+    /// [`Http2Upstream::stop`].
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -35,6 +35,11 @@ impl Port {
         self.address
     }
 
+    /// Keeps the port until the process of the tests ends.
+    pub(crate) fn keep(self) {
+        std::mem::forget(self);
+    }
+
     /// The address in the form used by the configuration.
     #[must_use]
     pub fn endpoint(&self) -> String {

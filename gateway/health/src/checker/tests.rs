@@ -261,6 +261,28 @@ async fn another_question_ends_a_check_that_is_in_progress() {
     assert_eq!(checks().state, CheckState::Up);
 }
 
+/// Otherwise the answer to the new question would count as one more to the old one.
+#[tokio::test(start_paused = true)]
+async fn another_question_that_comes_when_a_check_is_due_is_another_one() {
+    for turn in 0..32 {
+        let scene = Scene::new(&[(ONE, "+---+")], Duration::ZERO);
+        let mut strict = check();
+        strict.timing.rule.rise = 1_000;
+        let first = scene.assignment(&[ONE], Some(&strict));
+        scene.apply(&first);
+        sleep(Duration::from_secs(14)).await;
+        let checks = || first.0.members()[0].endpoint.checks();
+        assert_eq!(checks().state, CheckState::Down);
+        let mut other = strict.clone();
+        other.reach.port = Some(9);
+        scene.apply(&scene.assignment(&[ONE], Some(&other)));
+        // Both are noticed at the same moment.
+        tokio::time::advance(Duration::from_secs(15)).await;
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(checks().state, CheckState::Up, "{turn}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_gone_is_asked_no_more() {
     let scene = Scene::new(&[(ONE, "-")], Duration::ZERO);

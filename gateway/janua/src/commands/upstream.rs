@@ -115,10 +115,15 @@ fn undrained(answer: &EndpointAnswer) -> String {
         true => "is let in again",
         false => "was not taken out",
     };
-    let when = match answer.endpoint.as_ref().map(|endpoint| endpoint.health) {
-        None => ", and gets requests if it comes back: it is not there now",
-        Some(Health::Waiting) => ", and gets requests once a check has passed",
-        Some(Health::Up | Health::Down | Health::Unresolved) => "",
+    let endpoint = answer.endpoint.as_ref();
+    // A first check may have failed already.
+    let check = endpoint.and_then(|endpoint| endpoint.check.as_ref());
+    let is_waiting = endpoint.is_some_and(|endpoint| endpoint.health == Health::Waiting)
+        || check.is_some_and(|check| check.state == "waiting");
+    let when = match (endpoint, is_waiting) {
+        (None, _) => ", and gets requests if it comes back: it is not there now",
+        (Some(_), true) => ", and gets requests once a check has passed",
+        (Some(_), false) => "",
     };
     format!("{} {how}{when}", name(answer))
 }

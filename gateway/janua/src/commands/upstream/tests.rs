@@ -1,5 +1,5 @@
 use janua_admin::{
-    AbsentEndpoint, EndpointAnswer, EndpointStatus, Health, ShareStatus, SplitStatus,
+    AbsentEndpoint, CheckStatus, EndpointAnswer, EndpointStatus, Health, ShareStatus, SplitStatus,
     UpstreamStatus,
 };
 
@@ -126,6 +126,15 @@ fn what_was_done_is_said_in_words() {
         health: Health::Waiting,
         ..endpoint("a:80")
     };
+    let failed = EndpointStatus {
+        health: Health::Down,
+        check: Some(CheckStatus {
+            state: "waiting".to_owned(),
+            contrary: 1,
+            checked_unix_ms: Some(1),
+        }),
+        ..endpoint("a:80")
+    };
     let table = [
         (
             drained(&answer(busy, true)),
@@ -141,6 +150,10 @@ fn what_was_done_is_said_in_words() {
         ),
         (
             undrained(&answer(waiting, true)),
+            "app: a:80 is let in again, and gets requests once a check has passed",
+        ),
+        (
+            undrained(&answer(failed, true)),
             "app: a:80 is let in again, and gets requests once a check has passed",
         ),
         (
