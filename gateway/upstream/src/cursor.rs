@@ -117,7 +117,7 @@ impl Cursor {
                 let Tier { indexes, total, .. } = self.tiers.get(tier)?;
                 let bound = bounded.map(|factor| Bound {
                     factor,
-                    in_flight: upstream.group().in_flight() + 1,
+                    in_flight: upstream.group().in_flight(),
                     total: *total,
                 });
                 let chosen = self.ring.choose(hash, |index| {

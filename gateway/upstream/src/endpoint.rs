@@ -18,7 +18,7 @@ use crate::check::CheckCell;
 use crate::condition::ConditionCell;
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
-use crate::health::{Cell, Health, PassiveHealth};
+use crate::health::{Cell, Health};
 use crate::latency::Latency;
 use crate::outliers::{Ejection, Watch};
 use crate::slow_start::Rise;
@@ -362,22 +362,20 @@ impl Endpoint {
     }
 
     /// Counts a request as in flight, unless `limit` requests already are.
-    /// `rule` is the passive health check that its result is reported to; none
-    /// if it is off. `observes` tells whether it matters how long the response takes.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        limit: Option<u32>,
-        rule: Option<PassiveHealth>,
-        observes: bool,
-    ) -> Option<InFlight> {
+    pub(crate) fn enter(&self, limit: Option<u32>) -> bool {
         let before = self.load.in_flight.fetch_add(1, Relaxed);
         if limit.is_some_and(|limit| before >= limit) {
             self.load.in_flight.fetch_sub(1, Relaxed);
-            return None;
+            return false;
         }
         self.load.requests.fetch_add(1, Relaxed);
-        self.group.enter();
-        Some(InFlight::new(self, rule, observes))
+        true
+    }
+
+    /// Undoes that for a request that is not sent.
+    pub(crate) fn retract(&self) {
+        self.load.in_flight.fetch_sub(1, Relaxed);
+        self.load.requests.fetch_sub(1, Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{
     AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 use crate::adaptive::Adaptive;
 use crate::address::Address;
 use crate::condition::Observed;
-use crate::limits::Uses;
+use crate::limits::{Limit, Uses};
 use crate::outliers::Sweep;
 use crate::repeats::Repeats;
 use crate::waiting::Waiting;
@@ -22,14 +22,12 @@ use crate::waiting::Waiting;
 #[derive(Debug)]
 pub struct Group {
     name: Box<str>,
-    /// Written for every request.
-    in_flight: CachePadded<AtomicU64>,
     /// Read for every request, written rarely.
     changes: CachePadded<AtomicU64>,
     /// The endpoints that an operator has taken out, also those that a reload has removed: one
     /// that comes back is still out.
     drained: Mutex<HashSet<Address>>,
-    /// What is in use of the upstream, for its limits.
+    /// What is in use of the upstream, for its limits. Written for every request.
     pub(crate) uses: CachePadded<Uses>,
     /// Requests that wait for a connection.
     pub(crate) waiting: Waiting,
@@ -53,7 +51,6 @@ impl Group {
     pub(crate) fn observed_by(name: &str, observed: Arc<Observed>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
-            in_flight: CachePadded::default(),
             changes: CachePadded::default(),
             drained: Mutex::default(),
             uses: CachePadded::default(),
@@ -77,7 +74,7 @@ impl Group {
 
     /// Requests in flight now to any of its endpoints, in all workers.
     pub fn in_flight(&self) -> u64 {
-        self.in_flight.load(Relaxed)
+        self.in_use(Limit::Requests)
     }
 
     /// Tells the workers that [`crate::Upstream::admission`] gives a new answer for some endpoint:
@@ -96,14 +93,6 @@ impl Group {
     /// The number of changes so far.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Acquire)
-    }
-
-    pub(crate) fn enter(&self) {
-        self.in_flight.fetch_add(1, Relaxed);
-    }
-
-    pub(crate) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Relaxed);
     }
 
     pub(crate) fn is_drained(&self, address: &Address) -> bool {

@@ -73,7 +73,6 @@ impl Limit {
 /// How much of each is in use.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    /// Of whoever asks for places beyond the requests in flight, which are not here.
     requests: AtomicU32,
     pending: AtomicU32,
     connections: AtomicU32,
@@ -99,31 +98,34 @@ pub struct Unanswered {
 
 impl Group {
     /// Takes a place. `limit` is the most that there may be; none for no limit.
-    /// Requests are counted where they are in flight, and have no places.
     ///
     /// # Errors
     /// All are taken.
     pub fn take_place(self: &Arc<Self>, of: Limit, limit: Option<u32>) -> Result<Place, Limit> {
-        let more = |taken: u32| match limit {
-            Some(limit) if taken >= limit => None,
-            _ => taken.checked_add(1),
-        };
-        let used = self.uses.of(of);
-        used.fetch_update(Relaxed, Relaxed, more).map_err(|_| of)?;
+        self.uses.take(of, limit)?;
         Ok(Place {
             group: Arc::clone(self),
             of,
         })
     }
 
+    /// Takes a place for a request in flight, which [`Self::leave`] gives back. No [`Place`], so
+    /// that a request does not count the references to the group too.
+    pub(crate) fn enter(&self, limit: Option<u32>) -> Result<(), Limit> {
+        self.uses.take(Limit::Requests, limit)
+    }
+
+    /// The request is not in flight any more.
+    pub(crate) fn leave(&self) {
+        self.uses.of(Limit::Requests).fetch_sub(1, Relaxed);
+    }
+
     /// How much is in use.
     pub fn in_use(&self, of: Limit) -> u64 {
+        let places = u64::from(self.uses.of(of).load(Relaxed));
         match of {
-            Limit::Requests => self.in_flight(),
-            Limit::Pending => {
-                u64::from(self.uses.of(of).load(Relaxed)) + u64::from(self.repeats().held())
-            }
-            _ => u64::from(self.uses.of(of).load(Relaxed)),
+            Limit::Pending => places + u64::from(self.repeats().held()),
+            _ => places,
         }
     }
 }
@@ -152,21 +154,6 @@ impl Upstream {
     /// All are taken.
     pub fn take_place(&self, of: Limit) -> Result<Place, Limit> {
         self.group().take_place(of, self.limit(of))
-    }
-
-    /// Whether one more request may be sent.
-    pub(crate) fn check_requests(&self) -> Result<(), Limit> {
-        match self.limits().requests {
-            Some(most) if self.group().in_flight() >= u64::from(most) => Err(Limit::Requests),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether there are more requests than there may be: several workers have taken
-    /// the last place at once.
-    pub(crate) fn has_too_many_requests(&self) -> bool {
-        let most = self.limits().requests;
-        most.is_some_and(|most| self.group().in_flight() > u64::from(most))
     }
 
     /// Counts a request for the adaptive limit, if there is one.
@@ -198,6 +185,18 @@ impl Unanswered {
 }
 
 impl Uses {
+    fn take(&self, of: Limit, limit: Option<u32>) -> Result<(), Limit> {
+        let used = self.of(of);
+        let Some(limit) = limit else {
+            used.fetch_add(1, Relaxed);
+            return Ok(());
+        };
+        let one_more = |used: u32| (used < limit).then_some(used + 1);
+        used.fetch_update(Relaxed, Relaxed, one_more)
+            .map_err(|_| of)?;
+        Ok(())
+    }
+
     fn of(&self, limit: Limit) -> &AtomicU32 {
         match limit {
             Limit::Requests => &self.requests,

@@ -18,8 +18,10 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// A request that is counted already.
-    pub(super) fn new(
+    /// A request that its endpoint and the endpoint's group have counted. `rule` is the passive
+    /// health check that its outcome is reported to; none if it is off. `observes` tells whether
+    /// it matters how long the response takes.
+    pub(crate) fn new(
         endpoint: &Arc<Endpoint>,
         rule: Option<PassiveHealth>,
         observes: bool,
@@ -69,13 +71,6 @@ impl InFlight {
             condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
         }
         change
-    }
-}
-
-impl InFlight {
-    /// Undoes the count for a request that was never sent.
-    pub(crate) fn forget(self) {
-        self.endpoint.load.requests.fetch_sub(1, Relaxed);
     }
 }
 

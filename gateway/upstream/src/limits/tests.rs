@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
 use super::*;
 use crate::balance::Balance;
@@ -32,6 +32,32 @@ fn requests_beyond_the_limit_are_refused_until_others_have_ended() {
     taken.push(pick(&upstream).unwrap());
     drop(taken);
     assert_eq!(upstream.group().in_use(Limit::Requests), 0);
+}
+
+/// Whether one gets it does not depend on what another worker does at that moment.
+#[test]
+fn of_two_workers_that_want_the_last_place_one_gets_it() {
+    let upstream = upstream(Limits {
+        requests: Some(1),
+        ..Limits::default()
+    });
+    let rounds = 5_000;
+    let meet = Barrier::new(2);
+    let taken = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    meet.wait();
+                    let picked = pick(&upstream);
+                    taken.fetch_add(u32::from(picked.is_ok()), Relaxed);
+                    meet.wait();
+                    drop(picked);
+                }
+            });
+        }
+    });
+    assert_eq!(taken.into_inner(), rounds);
 }
 
 #[test]

@@ -71,30 +71,47 @@ impl Upstream {
         tried: &Tried,
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
-        self.check_requests().map_err(Unavailable::Overloaded)?;
-        let unanswered = self.begin_unanswered().map_err(Unavailable::Overloaded)?;
-        let (index, in_flight) = self.choose(cursor, affinity, tried, now_ms)?;
-        if self.has_too_many_requests() {
-            in_flight.forget();
-            return Err(Unavailable::Overloaded(Limit::Requests));
+        let group = self.group();
+        // Counted first: of two workers that want the last place, one gets it.
+        group
+            .enter(self.limits.requests)
+            .map_err(Unavailable::Overloaded)?;
+        let picked = self.pick_counted(cursor, affinity, tried, now_ms);
+        if picked.is_err() {
+            group.leave();
         }
+        picked
+    }
+
+    /// Chooses an endpoint for a request that its group has counted.
+    fn pick_counted(
+        &self,
+        cursor: &mut Cursor,
+        affinity: &Affinity,
+        tried: &Tried,
+        now_ms: u64,
+    ) -> Result<Picked, Unavailable> {
+        let unanswered = self.begin_unanswered().map_err(Unavailable::Overloaded)?;
+        let (index, member) = self.choose(cursor, affinity, tried, now_ms)?;
+        let observes = self.balance == Balance::Latency;
         Ok(Picked {
             index,
-            in_flight,
+            in_flight: InFlight::new(&member.endpoint, self.rule, observes),
             unanswered,
         })
     }
 
+    /// Chooses an endpoint, which counts the request.
     fn choose(
         &self,
         cursor: &mut Cursor,
         affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
-    ) -> Result<(usize, InFlight), Unavailable> {
+    ) -> Result<(usize, &Member), Unavailable> {
         cursor.refresh(self, now_ms);
-        if let Some(picked) = self.of_session(cursor, affinity, tried, now_ms) {
-            return Ok(picked);
+        if let Some(chosen) = self.of_session(cursor, affinity, tried, now_ms) {
+            return Ok(chosen);
         }
         // Each pass that cannot enter its choice excludes one endpoint more.
         let mut passed = tried.clone();
@@ -107,8 +124,8 @@ impl Upstream {
                 };
                 let is_last_resort = cursor.is_last_resort(tier);
                 let member = self.members.get(index);
-                match member.and_then(|member| self.enter(member, is_last_resort, now_ms)) {
-                    Some(in_flight) => return Ok((index, in_flight)),
+                match member.filter(|member| self.enter(member, is_last_resort, now_ms)) {
+                    Some(member) => return Ok((index, member)),
                     None => passed.insert(index),
                 }
             }
@@ -123,7 +140,7 @@ impl Upstream {
         affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
-    ) -> Option<(usize, InFlight)> {
+    ) -> Option<(usize, &Member)> {
         let index = affinity.session.filter(|index| !tried.contains(*index))?;
         let member = self.members.get(index).filter(|it| !it.is_full())?;
         // If all endpoints are ejected, it is as good as any other.
@@ -133,22 +150,21 @@ impl Upstream {
             Entry::LastResort => is_last_resort,
             Entry::Closed => false,
         };
-        let in_flight = is_admitted.then(|| self.enter(member, is_last_resort, now_ms))??;
-        Some((index, in_flight))
+        let is_chosen = is_admitted && self.enter(member, is_last_resort, now_ms);
+        is_chosen.then_some((index, member))
     }
 
-    /// Counts the request as in flight; none if another request has taken the
-    /// last place or the probe meanwhile.
-    fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> Option<InFlight> {
-        let observes = self.balance == Balance::Latency;
-        let in_flight = member
-            .endpoint
-            .enter(member.max_connections, self.rule, observes)?;
-        if !self.claim(member, is_last_resort, now_ms) {
-            in_flight.forget();
-            return None;
+    /// Counts the request as in flight; false if another request has taken the last place or the
+    /// probe meanwhile.
+    fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> bool {
+        if !member.endpoint.enter(member.max_connections) {
+            return false;
         }
-        Some(in_flight)
+        let is_claimed = self.claim(member, is_last_resort, now_ms);
+        if !is_claimed {
+            member.endpoint.retract();
+        }
+        is_claimed
     }
 
     /// Why there is no candidate. Called only if no endpoint could be chosen.
