@@ -165,6 +165,14 @@ impl Cell {
                 .is_ok()
     }
 
+    /// Gives a claimed probe back: the request was not sent.
+    pub(crate) fn unclaim(&self, now_ms: u64) {
+        let ejected = pack(Health::Ejected { until_ms: now_ms });
+        let _ = self.0.fetch_update(Relaxed, Relaxed, |word| {
+            matches!(unpack(word), Health::Probing { .. }).then_some(ejected)
+        });
+    }
+
     /// Makes the next outcome count although the endpoint is ejected: a request
     /// is sent to it because all endpoints are.
     pub(crate) fn try_anyway(&self, now_ms: u64, rule: &PassiveHealth) {

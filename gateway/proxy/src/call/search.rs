@@ -250,6 +250,7 @@ impl Search {
                 match connected {
                     Ok(connection) => connection,
                     Err(failure) if failure.kind == Kind::Overloaded => {
+                        picked.in_flight.withdraw(worker.clock.now().monotonic_ms);
                         attempts.failed(failure.kind);
                         return Err(failure);
                     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Endpoint;
 use crate::condition;
+use crate::eligibility::Probe;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
 
 /// A request in flight to an endpoint; dropping it decrements the count. It
@@ -15,6 +16,7 @@ pub struct InFlight {
     endpoint: Arc<Endpoint>,
     rule: Option<PassiveHealth>,
     observes: bool,
+    probe: Probe,
 }
 
 impl InFlight {
@@ -25,17 +27,27 @@ impl InFlight {
         endpoint: &Arc<Endpoint>,
         rule: Option<PassiveHealth>,
         observes: bool,
+        probe: Probe,
     ) -> Self {
         Self {
             endpoint: Arc::clone(endpoint),
             rule,
             observes,
+            probe,
         }
     }
 
     /// The endpoint.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
+    }
+
+    /// Reports that nothing is sent for a reason that says nothing about the endpoint. If this
+    /// request was to show whether an ejected endpoint works again, another one may. A request
+    /// that is given up later keeps that place for a while: its endpoint may be one that never
+    /// answers, on which clients would lose their patience one after the other.
+    pub fn withdraw(&self, now_ms: u64) {
+        self.endpoint.unclaim(self.probe, now_ms);
     }
 
     /// Reports how long it took from the sending of the request until the head of the response,

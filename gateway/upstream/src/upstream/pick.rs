@@ -4,6 +4,7 @@ use super::{Member, Upstream};
 use crate::admission::Entry;
 use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
+use crate::eligibility::Probe;
 use crate::endpoint::InFlight;
 use crate::limits::{Limit, Unanswered};
 use crate::tried::Tried;
@@ -37,6 +38,13 @@ pub enum Unavailable {
     Draining,
     /// The upstream has reached this limit.
     Overloaded(Limit),
+}
+
+/// An endpoint that has counted a request.
+struct Chosen<'a> {
+    index: usize,
+    member: &'a Member,
+    probe: Probe,
 }
 
 impl Upstream {
@@ -92,11 +100,15 @@ impl Upstream {
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
         let unanswered = self.begin_unanswered().map_err(Unavailable::Overloaded)?;
-        let (index, member) = self.choose(cursor, affinity, tried, now_ms)?;
+        let Chosen {
+            index,
+            member,
+            probe,
+        } = self.choose(cursor, affinity, tried, now_ms)?;
         let observes = self.balance == Balance::Latency;
         Ok(Picked {
             index,
-            in_flight: InFlight::new(&member.endpoint, self.rule, observes),
+            in_flight: InFlight::new(&member.endpoint, self.rule, observes, probe),
             unanswered,
         })
     }
@@ -108,7 +120,7 @@ impl Upstream {
         affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
-    ) -> Result<(usize, &Member), Unavailable> {
+    ) -> Result<Chosen<'_>, Unavailable> {
         cursor.refresh(self, now_ms);
         if let Some(chosen) = self.of_session(cursor, affinity, tried, now_ms) {
             return Ok(chosen);
@@ -123,9 +135,8 @@ impl Upstream {
                     break;
                 };
                 let is_last_resort = cursor.is_last_resort(tier);
-                let member = self.members.get(index);
-                match member.filter(|member| self.enter(member, is_last_resort, now_ms)) {
-                    Some(member) => return Ok((index, member)),
+                match self.enter(index, is_last_resort, now_ms) {
+                    Some(chosen) => return Ok(chosen),
                     None => passed.insert(index),
                 }
             }
@@ -140,7 +151,7 @@ impl Upstream {
         affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
-    ) -> Option<(usize, &Member)> {
+    ) -> Option<Chosen<'_>> {
         let index = affinity.session.filter(|index| !tried.contains(*index))?;
         let member = self.members.get(index).filter(|it| !it.is_full())?;
         // If all endpoints are ejected, it is as good as any other.
@@ -150,21 +161,25 @@ impl Upstream {
             Entry::LastResort => is_last_resort,
             Entry::Closed => false,
         };
-        let is_chosen = is_admitted && self.enter(member, is_last_resort, now_ms);
-        is_chosen.then_some((index, member))
+        is_admitted.then(|| self.enter(index, is_last_resort, now_ms))?
     }
 
-    /// Counts the request as in flight; false if another request has taken the last place or the
+    /// Counts the request as in flight; none if another request has taken the last place or the
     /// probe meanwhile.
-    fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> bool {
+    fn enter(&self, index: usize, is_last_resort: bool, now_ms: u64) -> Option<Chosen<'_>> {
+        let member = self.members.get(index)?;
         if !member.endpoint.enter(member.max_connections) {
-            return false;
+            return None;
         }
-        let is_claimed = self.claim(member, is_last_resort, now_ms);
-        if !is_claimed {
+        let Some(probe) = self.claim(member, is_last_resort, now_ms) else {
             member.endpoint.retract();
-        }
-        is_claimed
+            return None;
+        };
+        Some(Chosen {
+            index,
+            member,
+            probe,
+        })
     }
 
     /// Why there is no candidate. Called only if no endpoint could be chosen.

@@ -6,6 +6,7 @@ use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
 use crate::failure_streak::Failing;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
+use crate::outliers::{ErrorKind, Outliers};
 use crate::panic::Panic;
 use crate::testing::made;
 use crate::tried::Tried;
@@ -98,6 +99,32 @@ fn ejected_endpoints_are_skipped_then_probed_once() {
     let change = probe.in_flight.report(AttemptOutcome::Ok, 31_100);
     assert_eq!(change, Some(Change::Recovered));
     assert_eq!(reached(&upstream, 31_100, 30), [0, 1, 2]);
+}
+
+/// A request that gets no connection, because too many wait for one, shows nothing.
+#[test]
+fn a_probe_that_withdraw_is_left_to_another_request() {
+    let upstream = made(&UpstreamSpec {
+        outliers: Some(Outliers::DEFAULT),
+        ..spec(Balance::RoundRobin, &THREE)
+    });
+    eject(&upstream, 1, 1_000);
+    for _ in 0..5 {
+        upstream.observe(1, Some(ErrorKind::Connect), 1_000);
+    }
+    let only = tried_all_but(&upstream, 1);
+    let mut cursor = Cursor::from_seed(2);
+    let mut pick = || upstream.pick(&mut cursor, &only, 31_000);
+    let probe = pick().unwrap();
+    assert_eq!(pick().unwrap_err(), Unavailable::Unhealthy);
+    probe.in_flight.withdraw(31_000);
+    let second = pick().unwrap();
+    // What one request did not get it cannot give back.
+    let other = upstream.pick(&mut Cursor::new(), &Tried::new(), 31_000);
+    other.unwrap().in_flight.withdraw(31_000);
+    assert_eq!(pick().unwrap_err(), Unavailable::Unhealthy);
+    let change = second.in_flight.report(AttemptOutcome::Ok, 31_100);
+    assert_eq!(change, Some(Change::Recovered));
 }
 
 #[test]
