@@ -13,10 +13,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use janua_http::Failure;
-use janua_upstream::{Held, Limit, Upstream};
-
-/// How many requests to one upstream may wait, over all workers, unless it has a limit of its own.
-const MOST: u32 = 1_024;
+use janua_upstream::{Held, Upstream};
 
 /// How many follow one that has found an endpoint.
 const FOLLOWERS: usize = 2;
@@ -70,8 +67,7 @@ impl Holds {
     /// Takes the last place in the queue of an upstream, whose endpoints could not be reached for
     /// this reason; none if too many requests wait.
     pub(crate) fn join(self: &Rc<Self>, upstream: &Upstream, failure: &Failure) -> Option<Place> {
-        let most = upstream.limit(Limit::Pending).unwrap_or(MOST);
-        let held = Held::enter(upstream.group(), most)?;
+        let held = Held::enter(upstream)?;
         let queue = self.queue(upstream.name()).unwrap_or_else(|| {
             let queue = Rc::new(Queue {
                 upstream: upstream.name().into(),

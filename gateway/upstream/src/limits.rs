@@ -36,8 +36,7 @@ pub enum Limit {
     /// Requests in flight, from the choice of an endpoint to the end of the
     /// response's body, or of the tunnel.
     Requests,
-    /// Requests that wait for a connection; as many more may be held because no endpoint can be
-    /// reached.
+    /// Requests that wait, for a connection or because no endpoint can be reached.
     Pending,
     /// Open connections, idle ones included.
     Connections,
@@ -122,11 +121,7 @@ impl Group {
 
     /// How much is in use.
     pub fn in_use(&self, of: Limit) -> u64 {
-        let places = u64::from(self.uses.of(of).load(Relaxed));
-        match of {
-            Limit::Pending => places + u64::from(self.repeats().held()),
-            _ => places,
-        }
+        u64::from(self.uses.of(of).load(Relaxed))
     }
 }
 

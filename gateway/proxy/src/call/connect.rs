@@ -105,14 +105,17 @@ fn distrust(worker: &Worker, forwarding: &Forwarding, picked: &Picked) {
     }
 }
 
-/// Opens a new connection.
+/// Opens a new connection. `is_held` tells that the request has waited for an endpoint, and still
+/// has its place among those that wait.
 pub(super) async fn connect(
     call: &Call<'_>,
     picked: &Picked,
+    is_held: bool,
     attempts: &mut Attempts,
 ) -> Result<Box<UpstreamConnection>, Failure> {
     let forwarding = call.course.forwarding();
-    let pending = forwarding.upstream.take_place(Limit::Pending);
+    let take = || forwarding.upstream.take_place(Limit::Pending);
+    let pending = (!is_held).then(take).transpose();
     let _pending = pending.map_err(|limit| place::overloaded(call.worker, forwarding, limit))?;
     let protocol = call.protocol();
     if protocol != Protocol::Http11 {

@@ -204,7 +204,9 @@ async fn send(
 ) -> Result<Answered, Failure> {
     let now = call.worker.clock.now();
     let mut search = Search::new(call.course);
-    let mut open = search.open(call, picked, now, None, attempts).await?;
+    let mut open = search
+        .open(call, picked, false, now, None, attempts)
+        .await?;
     let mut caller = Caller {
         incoming: None,
         responder: None,

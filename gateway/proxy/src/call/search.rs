@@ -168,7 +168,7 @@ impl Search {
                     return Err(last.unwrap_or_else(|| unavailable(call, why)));
                 }
             };
-            let opened = self.open(call, picked, now, Some(deadline), attempts);
+            let opened = self.open(call, picked, false, now, Some(deadline), attempts);
             match opened.await {
                 Ok(open) => return Ok(open),
                 Err(failure)
@@ -185,7 +185,7 @@ impl Search {
         }
     }
 
-    /// A connection to whichever endpoint accepts one. Each is tried once, whatever the number of
+    /// A connection to whichever endpoint accepts one, for a request that is held. Each is tried once, whatever the number of
     /// retries, and those that refuse leave no trace among the attempts.
     ///
     /// # Errors
@@ -202,7 +202,7 @@ impl Search {
                 Ok(picked) => picked,
                 Err(why) => return Err(last.unwrap_or_else(|| unavailable(call, why))),
             };
-            match self.open(call, picked, now, None, attempts).await {
+            match self.open(call, picked, true, now, None, attempts).await {
                 Ok(open) => return Ok(open),
                 Err(failure) => {
                     attempts.retract();
@@ -216,11 +216,12 @@ impl Search {
     }
 
     /// A connection to this endpoint, from the pool or a new one. Without a deadline, the caller
-    /// limits the time.
+    /// limits the time. `is_held` is as for a new connection.
     pub(super) async fn open(
         &mut self,
         call: &Call<'_>,
         picked: Picked,
+        is_held: bool,
         now: Moment,
         deadline: Option<&mut Deadline>,
         attempts: &mut Attempts,
@@ -237,7 +238,7 @@ impl Search {
                 connection
             }
             None => {
-                let connecting = connect::connect(call, &picked, attempts);
+                let connecting = connect::connect(call, &picked, is_held, attempts);
                 let connected = match deadline {
                     None => connecting.await,
                     Some(deadline) => {

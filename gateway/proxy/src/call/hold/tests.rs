@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use janua_http::failure::Kind;
+use janua_upstream::Limit;
 use tokio::time::{Instant, sleep};
 
 use crate::testing::{Calling, Kit, Listening, Peer, listen, settle};
@@ -55,6 +56,26 @@ async fn a_request_waits_until_its_endpoint_is_there() {
         let notes = calling.attempts.notes();
         assert!(notes.iter().any(|(of, _)| *of == "hold"), "{notes:?}");
     }
+}
+
+/// What waits has one place, also while it opens its connection: otherwise those that wait would
+/// keep each other from being served.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_needs_no_other_place_for_its_connection() {
+    let kit = Kit::new(&format!("{ONE}\nlimits = {{ pending = 1 }}"), "");
+    let (mut calling, _client) = Calling::new(&kit, GET);
+    let script = async {
+        sleep(Duration::from_secs(5)).await;
+        let group = kit.upstream().forwarding.upstream.group().clone();
+        assert_eq!((held(&kit), group.in_use(Limit::Pending)), (1, 1));
+        let (mut other, _client) = Calling::new(&kit, GET);
+        let failure = other.run().await.err().unwrap();
+        assert_eq!(failure.kind, Kind::ConnectionRefused);
+        answer(&listen(FIRST)).await
+    };
+    let (called, _upstream) = tokio::join!(calling.run(), script);
+    called.unwrap();
+    assert_eq!(held(&kit), 0);
 }
 
 #[tokio::test(start_paused = true)]
