@@ -174,6 +174,10 @@ impl Estate {
         generations.push(Arc::downgrade(&snapshot));
         drop(generations);
         self.checker.apply(snapshot.checked());
+        let now_ms = self.now_ms();
+        for upstream in snapshot.upstreams() {
+            upstream.takes_effect(now_ms);
+        }
         self.published.store(Some(snapshot));
         self.endpoints.runs();
     }

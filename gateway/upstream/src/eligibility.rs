@@ -31,7 +31,6 @@ impl Upstream {
     /// Which requests an endpoint gets as far as its health is concerned.
     pub(crate) fn eligibility(&self, member: &Member, now_ms: u64) -> Admission {
         let endpoint = &member.endpoint;
-        self.group().sweep.follow(self.outliers());
         let checks = endpoint.check_cell().state();
         if !checks.admits() {
             let is_last_resort = checks == CheckState::Down && self.panic().tries_failed_checks();

@@ -98,7 +98,6 @@ impl Upstream {
             watch.in_a_row.reset();
         }
         let group = self.group();
-        group.sweep.follow(Some(rule));
         let deciding = lock(&group.sweep.deciding);
         let has_reason = match cause {
             // If it is out, another worker has ejected it for the same errors.

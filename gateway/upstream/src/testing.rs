@@ -34,7 +34,9 @@ pub(crate) fn made(spec: &UpstreamSpec) -> Upstream {
         Arc::new(Endpoint::new(&group, address))
     });
     let endpoints = endpoints.collect();
-    Upstream::new(spec, group, endpoints)
+    let upstream = Upstream::new(spec, group, endpoints);
+    upstream.takes_effect(0);
+    upstream
 }
 
 /// The upstream of endpoints with these weights.

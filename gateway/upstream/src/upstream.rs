@@ -119,6 +119,16 @@ impl Upstream {
         &self.members
     }
 
+    /// Requests are sent to it from now on, by its own rules. What is said of its endpoints
+    /// follows them at once: one that earlier rules had ejected is not down any more, and is said to
+    /// be down again when that happens the next time.
+    pub fn takes_effect(&self, now_ms: u64) {
+        self.group.sweep.follow(self.outliers());
+        for member in &self.members {
+            self.review(member, now_ms);
+        }
+    }
+
     /// What its endpoints share.
     pub fn group(&self) -> &Arc<Group> {
         &self.group

@@ -1,12 +1,15 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::*;
 use crate::address::Address;
 use crate::check::{CheckFailure, CheckResult, CheckRule};
 use crate::cursor::Cursor;
 use crate::health::{AttemptOutcome, Health, PassiveHealth};
+use crate::outliers::{ErrorKind, Outliers};
+use crate::registry::Registry;
 use crate::tried::Tried;
-use crate::upstream::{EndpointSpec, UpstreamSpec};
+use crate::upstream::{EndpointSpec, Picked, UpstreamSpec};
 
 const RULE: CheckRule = CheckRule {
     rise: 1,
@@ -24,9 +27,9 @@ fn failed(status: u16) -> CheckResult {
 
 type Told = Arc<Mutex<Vec<String>>>;
 
-/// An upstream, and what its observer is told: `127.0.0.1:1 up down status 2`.
-fn watched(endpoints: u16, max_fails: u32, is_checked: bool) -> (Arc<Upstream>, Told) {
-    let registry = crate::Registry::start("/nonexistent".into()).unwrap();
+/// A registry, and what its observer is told: `127.0.0.1:1 up down status 2`.
+fn observed() -> (Registry, Told) {
+    let registry = Registry::start("/nonexistent".into()).unwrap();
     let told = Told::default();
     registry.observe(Box::new({
         let told = Arc::clone(&told);
@@ -42,15 +45,26 @@ fn watched(endpoints: u16, max_fails: u32, is_checked: bool) -> (Arc<Upstream>, 
                 .push(format!("{endpoint} {from} {to}{why}"));
         }
     }));
+    (registry, told)
+}
+
+/// An upstream with so many endpoints.
+fn spec(endpoints: u16) -> UpstreamSpec {
     let addresses = (1..=endpoints).map(|port| format!("127.0.0.1:{port}"));
     let endpoints = addresses.map(|text| EndpointSpec::new(Address::parse(&text).unwrap()));
+    UpstreamSpec::new("app", endpoints.collect())
+}
+
+/// An upstream, and what its observer is told.
+fn watched(endpoints: u16, max_fails: u32, is_checked: bool) -> (Arc<Upstream>, Told) {
+    let (registry, told) = observed();
     let spec = UpstreamSpec {
         is_checked,
         passive_health: PassiveHealth {
             max_fails,
-            fail_timeout: std::time::Duration::from_secs(10),
+            fail_timeout: Duration::from_secs(10),
         },
-        ..UpstreamSpec::new("app", endpoints.collect())
+        ..spec(endpoints)
     };
     (registry.reconcile(&[spec]).remove(0), told)
 }
@@ -59,15 +73,20 @@ fn told(told: &Told) -> Vec<String> {
     std::mem::take(&mut *told.lock().unwrap())
 }
 
-/// A request to the endpoint with this index.
+/// A request to the endpoint with this index, which ends in this way.
 fn request(upstream: &Upstream, index: usize, outcome: AttemptOutcome, now_ms: u64) {
+    let picked = picked(upstream, index, now_ms);
+    picked.in_flight.report(outcome, now_ms);
+}
+
+fn picked(upstream: &Upstream, index: usize, now_ms: u64) -> Picked {
     let mut tried = Tried::new();
     (0..upstream.members().len())
         .filter(|other| *other != index)
         .for_each(|other| tried.insert(other));
     let picked = upstream.pick(&mut Cursor::new(), &tried, now_ms).unwrap();
     assert_eq!(picked.index, index);
-    picked.in_flight.report(outcome, now_ms);
+    picked
 }
 
 const REFUSED: AttemptOutcome = AttemptOutcome::Failed("refused");
@@ -152,6 +171,45 @@ fn an_ejection_is_said_once_whatever_follows() {
     assert_eq!(told(&heard), [""; 0]);
     request(&upstream, 0, AttemptOutcome::Ok, 21_000);
     assert_eq!(told(&heard), ["127.0.0.1:1 down up"]);
+}
+
+/// A reload takes the rule away that has ejected an endpoint. Its next failure is said again.
+#[test]
+fn what_earlier_rules_had_concluded_is_not_what_is_said_later() {
+    let (registry, heard) = observed();
+    let two = |max_fails, outliers| UpstreamSpec {
+        outliers,
+        passive_health: PassiveHealth {
+            max_fails,
+            fail_timeout: Duration::from_secs(10),
+        },
+        ..spec(2)
+    };
+    let by_outliers = registry
+        .reconcile(&[two(0, Some(Outliers::DEFAULT))])
+        .remove(0);
+    by_outliers.takes_effect(0);
+    for _ in 0..5 {
+        by_outliers.observe(0, Some(ErrorKind::Status), 1);
+    }
+    let by_requests = registry.reconcile(&[two(2, None)]).remove(0);
+    by_requests.takes_effect(2);
+    assert_eq!(
+        told(&heard),
+        ["127.0.0.1:1 up down 5xx 0", "127.0.0.1:1 down up"]
+    );
+    let late = picked(&by_requests, 0, 3);
+    for _ in 0..2 {
+        request(&by_requests, 0, REFUSED, 3);
+    }
+    // One that was sent before ends the row of failures, and not the ejection.
+    late.in_flight.report(AttemptOutcome::Ok, 4);
+    assert_eq!(told(&heard), ["127.0.0.1:1 up down refused 2"]);
+    let by_nothing = registry.reconcile(&[two(0, None)]).remove(0);
+    by_nothing.takes_effect(5);
+    assert_eq!(told(&heard), ["127.0.0.1:1 down up"]);
+    request(&by_nothing, 0, REFUSED, 6);
+    assert_eq!(told(&heard), ["127.0.0.1:1 up down refused 1"]);
 }
 
 #[test]
