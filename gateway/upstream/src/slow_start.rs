@@ -31,7 +31,7 @@ impl Rise {
     pub(crate) fn weight(&self, whole: u64, slow_start_ms: u64, now_ms: u64) -> (u64, u64) {
         let since_ms = match self.0.load(Relaxed) {
             EVER => return (whole, u64::MAX),
-            _ if slow_start_ms == 0 => return (whole, u64::MAX),
+            // Also without a slow start, which a later reload may add.
             JUST_NOW => {
                 let now_ms = now_ms.max(EVER + 1);
                 let set = self.0.compare_exchange(JUST_NOW, now_ms, Relaxed, Relaxed);
@@ -65,5 +65,13 @@ mod tests {
         assert_eq!(rise.weight(1000, 0, 20_000), (1000, u64::MAX));
         rise.now();
         assert_eq!(rise.weight(1, 100, 50_000), (1, 50_050), "never 0");
+    }
+
+    #[test]
+    fn one_that_came_up_before_there_was_a_slow_start_is_warm() {
+        let rise = Rise::ever();
+        rise.now();
+        assert_eq!(rise.weight(1000, 0, 20_000), (1000, u64::MAX));
+        assert_eq!(rise.weight(1000, 30_000, 60_000), (1000, u64::MAX));
     }
 }
