@@ -14,6 +14,10 @@ const FAILURE: Duration = Duration::from_secs(1);
 /// request at first, and not those of all clients.
 const UNKNOWN: f32 = 1e9;
 
+/// By how much a measurement may be later than now, in milliseconds: workers read the clock one after
+/// another.
+const LATER_MS: u32 = 60_000;
+
 /// The average of one endpoint, in one atomic word: the microseconds as a float, and the time of
 /// the last measurement in milliseconds, modulo 2³². 0 before the first.
 #[derive(Debug, Default)]
@@ -64,9 +68,11 @@ impl Latency {
     reason = "modulo 2³² as stored, and the difference need not be exact"
 )]
 fn weight(at: u32, now_ms: u64) -> f32 {
-    // Workers read the clock one after another: the measurement may be from just after now.
-    let age = (now_ms as u32).wrapping_sub(at).cast_signed().max(0);
-    (-(age as f32) / DECAY_MS).exp()
+    let age = (now_ms as u32).wrapping_sub(at);
+    match age > u32::MAX - LATER_MS {
+        true => 1.0,
+        false => (-(age as f32) / DECAY_MS).exp(),
+    }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "modulo 2³²")]
@@ -154,5 +160,8 @@ mod tests {
         assert!(latency.cost(0, before + 10) > 9_900.0);
         assert!(latency.cost(0, before + 100_000) < 1.0);
         assert_eq!(latency.cost(0, before - 3), 10_000.0);
+        // An endpoint that was out for a month is not as it was before.
+        let month = 30 * 86_400_000;
+        assert!(latency.cost(0, before + month) < 1.0);
     }
 }
