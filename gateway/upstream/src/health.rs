@@ -18,7 +18,7 @@ use crate::admission::{Admission, Entry};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassiveHealth {
     /// Failures within `fail_timeout` that eject the endpoint; 0 disables
-    /// ejection.
+    /// ejection. More than 16,383 are as many.
     pub max_fails: u32,
     /// The period over which failures are counted, and the duration of an
     /// ejection.
@@ -114,7 +114,7 @@ impl Health {
                 } else {
                     (fails.saturating_add(1), since_ms)
                 };
-                if rule.max_fails > 0 && fails >= rule.max_fails {
+                if rule.max_fails > 0 && fails >= rule.max_fails.min(MOST_FAILS) {
                     let until_ms = now_ms.saturating_add(window);
                     Self::Ejected { until_ms }
                 } else {
@@ -143,6 +143,8 @@ pub(crate) struct Cell(AtomicU64);
 const TIME_BITS: u32 = 48;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 const FAILS_MASK: u64 = (1 << 14) - 1;
+/// No more failures are counted.
+const MOST_FAILS: u32 = (1 << 14) - 1;
 const STATE_SHIFT: u32 = 62;
 
 impl Cell {

@@ -104,6 +104,17 @@ fn tried_anyway_its_outcome_counts() {
 }
 
 #[test]
+fn as_many_failures_as_are_counted_always_suffice() {
+    let rule = PassiveHealth {
+        max_fails: u32::MAX,
+        ..RULE
+    };
+    let cell = Cell::new();
+    let ejected = (0..20_000).find(|_| cell.report(FAILED, 0, &rule).is_some());
+    assert_eq!(ejected, Some(16_382));
+}
+
+#[test]
 fn a_word_holds_every_state() {
     let states = [
         Health::NEW,
