@@ -17,6 +17,7 @@
 
 use std::hash::Hasher as _;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
@@ -27,6 +28,8 @@ use crate::random::mixed;
 #[derive(Debug)]
 pub struct Split {
     shares: Box<[Share]>,
+    /// Held while a weight is set, so that of two commands at once each sees what the other leaves.
+    changing: Mutex<()>,
 }
 
 /// One of these upstreams.
@@ -64,6 +67,7 @@ impl Split {
         };
         Self {
             shares: shares.into_iter().map(share).collect(),
+            changing: Mutex::default(),
         }
     }
 
@@ -92,6 +96,7 @@ impl Split {
     /// No upstream would have a weight above 0, and every request would fail. Nothing is changed
     /// then.
     pub fn set_weight(&self, upstream: &str, weight: u32) -> Result<bool, NoWeight> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut shares = self.shares.iter();
         let Some(share) = shares.find(|share| *share.upstream == *upstream) else {
             return Ok(false);

@@ -1,3 +1,4 @@
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use proptest::prelude::*;
@@ -117,6 +118,31 @@ fn weights_are_set_by_name() {
     // The last weight stays: a command must not fail all requests.
     assert_eq!(split.set_weight("v2", 0), Err(NoWeight));
     assert_eq!(split.by_chance(0), Ok(1));
+}
+
+/// Commands come over several connections at once.
+#[test]
+fn of_two_commands_that_take_the_last_weights_one_is_refused() {
+    let split = split(&[1, 1]);
+    let meet = Barrier::new(2);
+    let refused = AtomicU64::new(0);
+    let rounds = 5_000;
+    std::thread::scope(|scope| {
+        for name in ["v1", "v2"] {
+            let (split, meet, refused) = (&split, &meet, &refused);
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    split.set_weight(name, 1).unwrap();
+                    meet.wait();
+                    if split.set_weight(name, 0).is_err() {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                    meet.wait();
+                }
+            });
+        }
+    });
+    assert_eq!(refused.into_inner(), rounds);
 }
 
 #[test]
