@@ -92,6 +92,7 @@ pub struct Unanswered {
     place: Place,
     /// How many requests were unanswered when it began, itself included.
     concurrency: u32,
+    begin_ms: u64,
     rule: AdaptiveRule,
 }
 
@@ -152,7 +153,7 @@ impl Upstream {
     }
 
     /// Counts a request for the adaptive limit, if there is one.
-    pub(crate) fn begin_unanswered(&self) -> Result<Option<Unanswered>, Limit> {
+    pub(crate) fn begin_unanswered(&self, now_ms: u64) -> Result<Option<Unanswered>, Limit> {
         let Some(rule) = self.limits().adaptive else {
             return Ok(None);
         };
@@ -161,14 +162,24 @@ impl Upstream {
         Ok(Some(Unanswered {
             place,
             concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
+            begin_ms: now_ms,
             rule,
         }))
     }
 }
 
 impl Unanswered {
-    /// The head of the response has arrived after this long, or has not come in that
-    /// time.
+    /// The head of the response has not arrived until now, and is not waited for any longer.
+    pub fn gave_up(&self, now_ms: u64) {
+        self.took(self.age(now_ms), now_ms);
+    }
+
+    /// How long ago the request began.
+    fn age(&self, now_ms: u64) -> Duration {
+        Duration::from_millis(now_ms.saturating_sub(self.begin_ms))
+    }
+
+    /// The head of the response has arrived after this long.
     pub fn took(&self, took: Duration, now_ms: u64) {
         let sample = Sample {
             took,

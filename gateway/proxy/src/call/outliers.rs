@@ -38,7 +38,7 @@ pub(super) fn failed(
     if let Some(unanswered) = &picked.unanswered
         && error == ErrorKind::Timeout
     {
-        unanswered.took(forwarding.response_head_timeout, now_ms);
+        unanswered.gave_up(now_ms);
     }
     observe(worker, forwarding, picked, Some(error), now_ms);
 }

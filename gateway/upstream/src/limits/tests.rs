@@ -127,6 +127,7 @@ fn an_adaptive_limit_counts_requests_until_their_response_begins() {
     assert_eq!(refused, Unavailable::Overloaded(Limit::Adaptive));
     // Its body may take as long as it wants.
     let unanswered = first.unanswered.take().unwrap();
+    assert_eq!(unanswered.age(2_000), Duration::from_secs(2));
     unanswered.took(Duration::from_millis(5), 5);
     drop(unanswered);
     let third = pick(&upstream).unwrap();

@@ -99,7 +99,9 @@ impl Upstream {
         tried: &Tried,
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
-        let unanswered = self.begin_unanswered().map_err(Unavailable::Overloaded)?;
+        let unanswered = self
+            .begin_unanswered(now_ms)
+            .map_err(Unavailable::Overloaded)?;
         let Chosen {
             index,
             member,
