@@ -363,13 +363,22 @@ impl Endpoint {
 
     /// Counts a request as in flight, unless `limit` requests already are.
     pub(crate) fn enter(&self, limit: Option<u32>) -> bool {
-        let before = self.load.in_flight.fetch_add(1, Relaxed);
-        if limit.is_some_and(|limit| before >= limit) {
-            self.load.in_flight.fetch_sub(1, Relaxed);
-            return false;
+        let in_flight = &self.load.in_flight;
+        let has_entered = match limit {
+            None => {
+                in_flight.fetch_add(1, Relaxed);
+                true
+            }
+            // One that is refused is never counted: it would take the last place from another.
+            Some(limit) => {
+                let one_more = |count: u32| (count < limit).then(|| count + 1);
+                in_flight.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+            }
+        };
+        if has_entered {
+            self.load.requests.fetch_add(1, Relaxed);
         }
-        self.load.requests.fetch_add(1, Relaxed);
-        true
+        has_entered
     }
 
     /// Undoes that for a request that is not sent.

@@ -197,7 +197,7 @@ impl Uses {
             used.fetch_add(1, Relaxed);
             return Ok(());
         };
-        let one_more = |used: u32| (used < limit).then_some(used + 1);
+        let one_more = |used: u32| (used < limit).then(|| used + 1);
         used.fetch_update(Relaxed, Relaxed, one_more)
             .map_err(|_| of)?;
         Ok(())
