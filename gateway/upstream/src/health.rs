@@ -194,21 +194,28 @@ impl Cell {
         readmitted.is_ok()
     }
 
+    /// The health before and after an outcome; none if it changes nothing.
     pub(crate) fn report(
         &self,
         outcome: AttemptOutcome,
         now_ms: u64,
         rule: &PassiveHealth,
-    ) -> Option<Change> {
+    ) -> Option<(Health, Health)> {
         let old = self.0.fetch_update(Relaxed, Relaxed, |word| {
             let next = pack(unpack(word).after(outcome, now_ms, rule));
             (next != word).then_some(next)
         });
         let before = unpack(old.ok()?);
-        let after = before.after(outcome, now_ms, rule);
+        Some((before, before.after(outcome, now_ms, rule)))
+    }
+}
+
+impl Change {
+    /// What a change of health means for the operator, if anything.
+    pub(crate) fn between(before: Health, after: Health) -> Option<Self> {
         match (before, after) {
-            (Health::Healthy { .. }, Health::Ejected { .. }) => Some(Change::Ejected),
-            (Health::Probing { .. }, Health::Healthy { .. }) => Some(Change::Recovered),
+            (Health::Healthy { .. }, Health::Ejected { .. }) => Some(Self::Ejected),
+            (Health::Probing { .. }, Health::Healthy { .. }) => Some(Self::Recovered),
             _ => None,
         }
     }

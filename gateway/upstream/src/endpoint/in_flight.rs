@@ -72,15 +72,29 @@ impl InFlight {
         let streak = shared.failure_streak.report(outcome, now_ms);
         let change = match &self.rule {
             None => streak,
-            Some(rule) => shared.health.report(outcome, now_ms, rule),
+            Some(rule) => self.report_health(outcome, rule, now_ms),
         };
-        match change {
-            Some(Change::Recovered) if self.rule.is_some() => self.endpoint.rises(),
-            Some(_) if self.rule.is_some() => self.endpoint.group.change(),
-            Some(_) | None => {}
-        }
         if has_failed || streak.is_some() || change.is_some() {
             condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
+        }
+        change
+    }
+
+    fn report_health(
+        &self,
+        outcome: AttemptOutcome,
+        rule: &PassiveHealth,
+        now_ms: u64,
+    ) -> Option<Change> {
+        let endpoint = &self.endpoint;
+        let (before, after) = endpoint.shared.health.report(outcome, now_ms, rule)?;
+        let change = Change::between(before, after);
+        if change == Some(Change::Recovered) {
+            endpoint.rises();
+        } else if before.admission(now_ms).entry != after.admission(now_ms).entry {
+            // Also if a probe fails so late that another one could have followed: nobody may take
+            // the endpoint for one that is to be probed now.
+            endpoint.group.change();
         }
         change
     }

@@ -69,7 +69,10 @@ fn health_decides_about_admission() {
 #[test]
 fn a_cell_is_ejected_once_probed_once_and_recovers() {
     let cell = Cell::new();
-    let report = |outcome, now| cell.report(outcome, now, &RULE);
+    let report = |outcome, now| {
+        let (before, after) = cell.report(outcome, now, &RULE)?;
+        Change::between(before, after)
+    };
     assert_eq!(report(Ok, 0), None);
     assert_eq!(report(FAILED, 1_000), None);
     assert_eq!(report(FAILED, 1_000), None);
@@ -100,7 +103,8 @@ fn tried_anyway_its_outcome_counts() {
     }
     cell.try_anyway(10, &RULE);
     assert_eq!(cell.load(), probing(30_010));
-    assert_eq!(cell.report(Ok, 20, &RULE), Some(Change::Recovered));
+    cell.report(Ok, 20, &RULE);
+    assert_eq!(cell.load(), Health::NEW);
 }
 
 #[test]
@@ -110,7 +114,10 @@ fn as_many_failures_as_are_counted_always_suffice() {
         ..RULE
     };
     let cell = Cell::new();
-    let ejected = (0..20_000).find(|_| cell.report(FAILED, 0, &rule).is_some());
+    let ejected = (0..20_000).find(|_| {
+        cell.report(FAILED, 0, &rule);
+        matches!(cell.load(), Health::Ejected { .. })
+    });
     assert_eq!(ejected, Some(16_382));
 }
 

@@ -160,11 +160,12 @@ impl Standing {
     }
 
     /// Makes the result of the next request count although the endpoint is
-    /// ejected.
+    /// ejected. If there is none, the ejection is as long as it was.
     pub(super) fn probe(&mut self, now_ms: u64, rule: &Outliers) {
         if let Some(ejection) = self.ejection() {
+            let until_ms = now_ms.saturating_add(millis(rule.eject));
             self.place = Place::Probing(Ejection {
-                until_ms: now_ms.saturating_add(millis(rule.eject)),
+                until_ms: until_ms.max(ejection.until_ms),
                 ..ejection
             });
         }

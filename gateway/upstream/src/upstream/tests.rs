@@ -101,6 +101,25 @@ fn ejected_endpoints_are_skipped_then_probed_once() {
     assert_eq!(reached(&upstream, 31_100, 30), [0, 1, 2]);
 }
 
+/// A probe may fail after its time, when another one could follow. If all endpoints are ejected then,
+/// all are tried, also by workers that have just found one that is to be probed.
+#[test]
+fn a_probe_that_fails_late_leaves_no_worker_without_endpoints() {
+    let upstream = upstream(Balance::RoundRobin, &THREE[..2]);
+    eject(&upstream, 1, 0);
+    let mut cursor = Cursor::from_seed(2);
+    let only = tried_all_but(&upstream, 1);
+    let probe = upstream.pick(&mut cursor, &only, 30_000).unwrap();
+    eject(&upstream, 0, 50_000);
+    // Now another one may follow, and this worker knows it.
+    let mut other = Cursor::from_seed(3);
+    other.refresh(&upstream, 60_000);
+    probe
+        .in_flight
+        .report(AttemptOutcome::Failed("timeout"), 60_000);
+    assert!(upstream.pick(&mut other, &Tried::new(), 60_000).is_ok());
+}
+
 /// A request that gets no connection, because too many wait for one, shows nothing.
 #[test]
 fn a_probe_that_withdraw_is_left_to_another_request() {

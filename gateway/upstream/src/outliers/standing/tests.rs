@@ -39,6 +39,18 @@ fn a_probe_that_was_not_sent_is_given_back_and_one_without_a_result_is_repeated(
     assert!(standing.claim(60_001, &RULE));
 }
 
+/// All endpoints are tried, and the client goes away.
+#[test]
+fn a_request_without_a_result_does_not_shorten_an_ejection() {
+    let mut standing = Standing::default();
+    for _ in 0..3 {
+        standing.eject(RESET, 0, &RULE);
+    }
+    standing.probe(1_000, &RULE);
+    assert_eq!(standing.admits(89_999).entry, Entry::LastResort);
+    assert_eq!(standing.admits(90_000).entry, Entry::Probe);
+}
+
 #[test]
 fn each_ejection_is_longer_and_good_behaviour_makes_up_for_them() {
     let mut standing = Standing::default();
