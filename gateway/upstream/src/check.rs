@@ -193,14 +193,14 @@ impl CheckCell {
         self.checks().clone()
     }
 
-    /// Replaces what is known. Returns whether the endpoint gets requests now and did not
-    /// before, or the other way round.
+    /// Replaces what is known. Returns whether the state is another one, on which it depends which
+    /// requests the endpoint gets.
     fn update(&self, next: impl FnOnce(Checks) -> Checks) -> bool {
         let mut checks = self.checks();
         let before = checks.state;
         *checks = next(std::mem::take(&mut *checks));
         self.state.store(checks.state as u8, Relaxed);
-        before.admits() != checks.state.admits()
+        before != checks.state
     }
 
     fn checks(&self) -> MutexGuard<'_, Checks> {
