@@ -288,6 +288,26 @@ async fn the_panic_threshold_decides_when_all_are_tried() {
     }
 }
 
+/// A backup that works is among those that are tried when too few are left.
+#[tokio::test]
+async fn a_panic_leaves_no_backup_out() {
+    let refusing: Vec<Vacant> = (0..3).map(|_| Vacant::refusing()).collect();
+    let good = named("good").await;
+    let backup = format!("{{ address = \"{}\", backup = true }}", good.endpoint());
+    let mut config = Proxy::to(backup);
+    for vacant in &refusing {
+        config = config.and(vacant.endpoint());
+    }
+    let outliers = "outliers = { errors = 1, eject = \"1h\", most = \"100%\" }";
+    let gateway = Gateway::start_one_worker(
+        config.upstream(&format!("{outliers}\npanic_threshold = \"50%\"")),
+    )
+    .await;
+    for _ in 0..20 {
+        assert_eq!(gateway.get("/").await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn bad_settings_are_refused_with_their_place() {
     let gateway = Gateway::start(Proxy::to("127.0.0.1:1")).await;
