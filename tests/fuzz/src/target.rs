@@ -2,8 +2,8 @@
 
 use crate::recorded::Recorded;
 use crate::targets::{
-    accept_encoding, cache_control, chunked, dns_query, grpc_web, h2, hpack, path, proxy_header,
-    request_head, response_head, url,
+    accept_encoding, cache_control, chunked, dns_query, endpoint_list, grpc_health, grpc_web, h2,
+    hpack, path, proxy_header, request_head, response_head, url,
 };
 
 /// A function that takes any bytes, and what helps to find interesting ones.
@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: [Target; 12] = [
+pub const ALL: [Target; 14] = [
     Target {
         name: "request_head",
         run: request_head::run,
@@ -91,6 +91,18 @@ pub const ALL: [Target; 12] = [
         name: "url",
         run: url::run,
         words: url::WORDS,
+        recorded: None,
+    },
+    Target {
+        name: "endpoint_list",
+        run: endpoint_list::run,
+        words: endpoint_list::WORDS,
+        recorded: None,
+    },
+    Target {
+        name: "grpc_health",
+        run: grpc_health::run,
+        words: grpc_health::WORDS,
         recorded: None,
     },
 ];

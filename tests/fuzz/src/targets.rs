@@ -4,6 +4,8 @@ pub(crate) mod accept_encoding;
 pub(crate) mod cache_control;
 pub(crate) mod chunked;
 pub(crate) mod dns_query;
+pub(crate) mod endpoint_list;
+pub(crate) mod grpc_health;
 pub(crate) mod grpc_web;
 pub(crate) mod h2;
 mod head;

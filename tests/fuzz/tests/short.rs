@@ -27,7 +27,7 @@ macro_rules! targets {
     };
 }
 
-targets! { request_head response_head chunked path proxy_header dns_query hpack accept_encoding cache_control h2 grpc_web url }
+targets! { request_head response_head chunked path proxy_header dns_query hpack accept_encoding cache_control h2 grpc_web url endpoint_list grpc_health }
 
 #[test]
 fn every_target_is_tested() {
