@@ -73,6 +73,7 @@ mod rewrite;
 mod route;
 mod secret;
 mod secured;
+mod sent_host;
 mod server;
 mod site;
 mod site_tls;
