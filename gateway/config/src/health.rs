@@ -10,6 +10,7 @@ use crate::header::{HeaderList, Method};
 use crate::health_kind::CheckKind;
 use crate::list::OneOrMany;
 use crate::macros::table;
+use crate::sent_host::is_host;
 use crate::span::Spanned;
 use crate::status_range::StatusRange;
 
@@ -183,8 +184,7 @@ impl CheckHost {
 impl Decode for CheckHost {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let text = decoder.text(node, &Self::kind())?;
-        let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~:[]".contains(&b);
-        if !text.is_empty() && text.bytes().all(fits) {
+        if is_host(text) {
             return Some(Self(text.to_owned()));
         }
         let span = decoder.span(node);

@@ -77,6 +77,7 @@ mod rewrite;
 mod route;
 mod secret;
 mod secured;
+mod sent_host;
 mod server;
 mod site;
 mod site_tls;

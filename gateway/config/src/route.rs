@@ -18,6 +18,7 @@ use crate::policy::PolicyUse;
 use crate::query::QueryMatches;
 use crate::retries::{Hedge, Retries};
 use crate::rewrite::{self, Rewrite};
+use crate::sent_host::is_host;
 use crate::span::Spanned;
 use crate::switch::OrFalse;
 use crate::target::Target;
@@ -273,8 +274,7 @@ impl Decode for UpstreamHost {
             "preserve" => Some(Self::Preserve),
             "upstream" => Some(Self::Upstream),
             host => {
-                let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~:[]".contains(&b);
-                if !host.is_empty() && host.bytes().all(fits) {
+                if is_host(host) {
                     return Some(Self::Literal(host.to_owned()));
                 }
                 let span = decoder.span(node);

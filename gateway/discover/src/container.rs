@@ -16,6 +16,12 @@ use serde::de::IgnoredAny;
 /// The longest prefix of labels.
 const LONGEST_PREFIX: usize = 64;
 
+/// The labels that count, without the prefix.
+const LABELS: [&str; 5] = ["upstream", "port", "network", "weight", "backup"];
+
+/// The longest value of a label that counts, in bytes.
+const LONGEST_LABEL: usize = 256;
+
 /// The largest weight that a label may ask for.
 const LARGEST_WEIGHT: u32 = 1_000;
 
@@ -111,6 +117,14 @@ pub(crate) enum Unfit {
 }
 
 impl Inspected {
+    /// Forgets labels that do not count. They may be many and long, and containers many too.
+    pub(crate) fn forget_other_labels(&mut self, prefix: &LabelPrefix) {
+        let own = LABELS.map(|name| prefix.label(name));
+        if let Some(labels) = &mut self.config.labels {
+            labels.retain(|name, value| own.contains(name) && value.len() <= LONGEST_LABEL);
+        }
+    }
+
     /// The upstream for which its label asks.
     pub(crate) fn upstream(&self, prefix: &LabelPrefix) -> Option<&str> {
         self.label(prefix, "upstream")

@@ -118,7 +118,7 @@ async fn something(events: &mut Events, listed: Instant) -> Result<(), Error> {
 
 /// Lists the containers, and writes the files that are to be other ones.
 async fn list(engine: &Engine, docker: &Docker, said: &mut BTreeSet<String>) -> Result<(), Error> {
-    let containers = engine.containers(&docker.prefix.label("upstream")).await?;
+    let containers = engine.containers(&docker.prefix).await?;
     let mut complaints = BTreeSet::new();
     for target in &docker.targets {
         let endpoints = endpoints(&containers, docker, target, &mut complaints);

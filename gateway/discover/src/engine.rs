@@ -21,7 +21,7 @@ use tokio::net::UnixStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::container::Inspected;
+use crate::container::{Inspected, LabelPrefix};
 
 /// How long a request may take, to the last byte of its response.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -100,9 +100,10 @@ impl Engine {
         }
     }
 
-    /// The running containers that have a label with this name, in the order of their identifiers.
-    pub(crate) async fn containers(&self, label: &str) -> Result<Vec<Inspected>, Error> {
-        let filters = json!({ "label": [label], "status": ["running"] });
+    /// The running containers that ask for an upstream by a label with this prefix, in the order of
+    /// their identifiers.
+    pub(crate) async fn containers(&self, prefix: &LabelPrefix) -> Result<Vec<Inspected>, Error> {
+        let filters = json!({ "label": [prefix.label("upstream")], "status": ["running"] });
         let mut connection = self.connect().await?;
         let path = format!("/containers/json?filters={}", encoded(&filters.to_string()));
         let mut listed: Vec<Listed> = match connection.get(&path).await? {
@@ -120,8 +121,13 @@ impl Engine {
                     "{id:?} is not the identifier of a container"
                 )));
             }
+            let inspected: Option<Inspected> =
+                connection.get(&format!("/containers/{id}/json")).await?;
             // One that has ended meanwhile is not found.
-            containers.extend(connection.get(&format!("/containers/{id}/json")).await?);
+            containers.extend(inspected.map(|mut container| {
+                container.forget_other_labels(prefix);
+                container
+            }));
         }
         Ok(containers)
     }

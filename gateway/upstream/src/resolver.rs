@@ -227,7 +227,9 @@ async fn follow_list(list: Weak<NameList>, lookup: Rc<Bounded<impl Lookup>>) {
             Outcome::Gone(_) | Outcome::Failed(_) => pace.wait(None),
         };
         let listed = memory.note(&question, outcome, asked - begin);
-        if let Some(error) = &listed.error {
+        if let Some(error) = &listed.error
+            && list.listed().error.as_ref() != Some(error)
+        {
             tracing::warn!(name = %question, error, "name not resolved");
         }
         list.set(listed);
@@ -249,7 +251,10 @@ async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<Bounded<impl Lookup>>) {
         let Some(endpoint) = endpoint.upgrade() else {
             return;
         };
-        if let Err(error) = &found {
+        // Once, and not at each further attempt: an answer may have named a thousand such hosts.
+        if let Err(error) = &found
+            && endpoint.resolution().error.as_ref() != Some(error)
+        {
             tracing::warn!(host, error, "name not resolved");
         }
         let wait = pace.wait(found.as_ref().ok().map(|answer| answer.ttl));

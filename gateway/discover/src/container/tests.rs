@@ -105,6 +105,20 @@ fn hostile_labels_choose_nothing_else() {
 }
 
 #[test]
+fn labels_that_do_not_count_are_forgotten() {
+    let long = "x".repeat(1_000);
+    let labels = json!({
+        "janua.upstream": "app", "janua.weight": "2", "janua.port": long, "janua.other": "a",
+        "other.port": "80", "long": long,
+    });
+    let mut container: Inspected = serde_json::from_value(container(labels)).unwrap();
+    container.forget_other_labels(&prefix());
+    let left = container.config.labels.as_ref().unwrap();
+    let left: Vec<&str> = left.keys().map(String::as_str).collect();
+    assert_eq!(left, ["janua.upstream", "janua.weight"]);
+}
+
+#[test]
 fn a_container_has_an_address_of_its_own() {
     let with = |networks: Value| {
         let mut container = container(json!({}));
