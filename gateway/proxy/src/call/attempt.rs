@@ -162,8 +162,14 @@ pub(super) async fn exchange_heads(
             let share = call.course.upstream_timeout.unwrap_or_default() / 10;
             let uploaded_at = uploaded_at.get();
             let is_late = uploaded_at.is_some_and(|at: Instant| at - sending > share);
-            Err(attempt_over(is_uploading || is_late))
+            Err(attempt_over(
+                is_uploading || is_late || head.awaits_client(),
+            ))
         }
+        Raced::Elapsed { .. } if head.awaits_client() => Err(Failure::with(
+            Kind::ClientGone,
+            "did not read an interim response",
+        )),
         Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
             Kind::RequestTimeout,
             "no progress with the request body",

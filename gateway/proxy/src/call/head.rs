@@ -31,6 +31,11 @@ pub(super) struct FinalHead {
 }
 
 impl FinalHead {
+    /// Whether nothing more is read because the client does not read an interim response.
+    pub(super) fn awaits_client(&self) -> bool {
+        self.is_forwarding
+    }
+
     /// Reads heads until `response` holds the final one, and prepares `incoming`
     /// for the body. Interim responses are forwarded to clients that support them.
     pub(super) fn poll(

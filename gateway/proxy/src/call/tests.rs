@@ -316,6 +316,28 @@ async fn a_client_that_closed_its_side_is_not_the_endpoints_fault() {
     assert_eq!(failures(&kit), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_no_interim_response_is_not_the_endpoints_fault() {
+    for (route, expected) in [
+        ("", Kind::ClientGone),
+        ("upstream_timeout = \"3s\"", Kind::WholeTimeout),
+    ] {
+        let kit = Kit::new("endpoints = \"10.0.0.1:1\"", route);
+        let endpoint = listen("10.0.0.1:1");
+        let (mut calling, _client) = Calling::slow(&kit, GET);
+        let script = async {
+            let mut upstream = endpoint.accept().await;
+            upstream.head().await;
+            let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+            upstream.send(format!("{hints}{OK}")).await;
+            upstream
+        };
+        let (called, _upstream) = tokio::join!(calling.run(), script);
+        assert_eq!(called.err().unwrap().kind, expected);
+        assert_eq!(failures(&kit), 0);
+    }
+}
+
 /// The time of an attempt is over, and that of what is sent in its place begins.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_leaves_no_limit_behind() {

@@ -1,5 +1,6 @@
 //! Stores the response of a fetch, or decides that it is not stored.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use janua_cache::rules::stored::retain_storable;
@@ -15,7 +16,7 @@ use tokio::sync::oneshot;
 use super::{FillResult, pass};
 use crate::body::{Receiver, Turn};
 use crate::caching::{Personal, ReceivedHead};
-use crate::call::UpstreamResponse;
+use crate::call::{UpstreamResponse, attempt_over};
 use crate::deadline::Deadline;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
@@ -143,9 +144,13 @@ pub(super) async fn store(
     if let Some(held) = Held::of(Arc::clone(fill.entry())) {
         let _ = sender.send(FillResult::Entry(held, exchange.fetched()));
     }
-    if pump(&mut called, fill).await && exchange.heads.response.keep_alive {
-        let now = exchange.worker.clock.now();
-        called.put_back(&exchange.worker, &exchange.heads.response, now);
+    match pump(&mut called, fill).await {
+        Ok(true) if exchange.heads.response.keep_alive => {
+            let now = exchange.worker.clock.now();
+            called.put_back(&exchange.worker, &exchange.heads.response, now);
+        }
+        Ok(_) => {}
+        Err(failure) => called.fail(&exchange.worker, &failure),
     }
 }
 
@@ -283,35 +288,50 @@ fn with_entry<T>(exchange: &Exchange, terms: Terms, store: impl FnOnce(NewEntry<
     })
 }
 
-/// Stores the body; true if all of it was received.
-async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> bool {
+/// Stores the body; true if all of it was received, and false if nobody wants the rest.
+///
+/// # Errors
+/// The upstream has broken off, or takes too long.
+async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> Result<bool, Failure> {
     let patience = called.idle_timeout;
     let incoming = &mut called.connection.incoming;
     let mut deadline = Deadline::new(patience);
     deadline.set_attempt(called.ends_at);
     let progress = Progress::default();
+    // Slow readers hold up what is not stored for them.
+    let (waits, has_waited) = (Cell::new(false), Cell::new(false));
     let taking = std::future::poll_fn(|context| {
         let turn = Turn::begin(&incoming.reader);
         while !incoming.is_done() {
             std::task::ready!(turn.poll(context, &incoming.reader));
-            std::task::ready!(fill.poll_ready(context));
+            let ready = fill.poll_ready(context);
+            waits.set(ready.is_pending());
+            has_waited.set(has_waited.get() || ready.is_pending());
+            std::task::ready!(ready);
             if !fill.is_wanted() {
-                return std::task::Poll::Ready(false);
+                return std::task::Poll::Ready(Ok(false));
             }
             let taken = incoming.poll_piece(context, &mut StoredBody(&mut fill));
             progress.set(incoming.reader.received());
-            if std::task::ready!(taken).is_err() {
-                return std::task::Poll::Ready(false);
+            if let Err(error) = std::task::ready!(taken) {
+                return std::task::Poll::Ready(Err(error.of_response()));
             }
         }
-        std::task::Poll::Ready(true)
+        std::task::Poll::Ready(Ok(true))
     });
-    let is_whole = race::paced(&mut deadline, patience, &progress, taking).await;
-    let is_whole = matches!(is_whole, Ok(true));
-    if is_whole {
+    let taken = match race::paced(&mut deadline, patience, &progress, taking).await {
+        Ok(taken) => taken?,
+        Err(_) if deadline.ends_attempt() => return Err(attempt_over(has_waited.get())),
+        Err(_) if waits.get() => false,
+        Err(_) => {
+            let words = "no progress with the response body";
+            return Err(Failure::with(Kind::ResponseTimeout, words));
+        }
+    };
+    if taken {
         fill.finish();
     }
-    is_whole
+    Ok(taken)
 }
 
 /// Receives a body that is being stored.

@@ -25,6 +25,12 @@ async fn answer(endpoint: &Listening, response: &str) -> Peer {
     upstream
 }
 
+fn failures(kit: &Kit) -> u64 {
+    let upstream = kit.upstream();
+    let endpoint = &upstream.forwarding.upstream.members()[0].endpoint;
+    endpoint.counters().failures
+}
+
 /// What a client of its own gets that asks now and is answered without further
 /// ado: status line and fields, then the body.
 async fn get(kit: &Kit) -> (String, String) {
@@ -336,6 +342,8 @@ async fn a_body_that_breaks_off_is_not_stored() {
             assert_eq!(served.await.unwrap(), Fate::Abort);
             settle().await;
             assert_eq!(kit.worker.estate.cache.status().fills, 0);
+            // As for a response that is not stored.
+            assert_eq!(failures(&kit), 1);
             let (mut next, _served) = kit.client();
             next.send(GET).await;
             let mut upstream = answer(&endpoint, FRESH).await;
