@@ -20,6 +20,7 @@ mod search;
 mod shared;
 mod websocket;
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use janua_http::{Failure, RequestHead, ResponseHead, grpc, method};
@@ -109,7 +110,8 @@ async fn try_in_turn(
                     // What is sent of a body is read when there is a connection.
                     let watched = caller.incoming.as_deref_mut();
                     let watched = watched.filter(|incoming| incoming.length().is_empty());
-                    let opening = search.next_connection(call, caller.deadline, attempts);
+                    // Where it stays: it is too large to be copied for each request.
+                    let opening = pin!(search.next_connection(call, caller.deadline, attempts));
                     race::unless_reset(watched, opening).await
                 }
             },
