@@ -67,7 +67,8 @@ pub(super) async fn wait(
         // behind, and so there must be nobody who can be reached.
         let rest = until.saturating_duration_since(begin);
         let incoming = caller.incoming.as_deref_mut();
-        let (deadline, untried) = (&mut *caller.deadline, search.any_connection(call, attempts));
+        let deadline = &mut *caller.deadline;
+        let untried = search.any_connection(call, false, attempts);
         match race::watched_for(incoming, deadline, rest, &mut None, untried).await? {
             Some(Ok(open)) => return Ok((open, None)),
             Some(Err(_)) => {}
@@ -135,7 +136,7 @@ async fn in_queue(
         search.begin_again(course);
         let rest = until.saturating_duration_since(Instant::now());
         let incoming = caller.incoming.as_deref_mut();
-        let connecting = search.any_connection(&here, attempts);
+        let connecting = search.any_connection(&here, true, attempts);
         let deadline = &mut *caller.deadline;
         let connected =
             race::watched_for(incoming, deadline, rest, &mut half_closed, connecting).await?;

@@ -174,14 +174,16 @@ impl Search {
         }
     }
 
-    /// A connection to whichever endpoint accepts one, for a request that is held. Each is tried once, whatever the number of
-    /// retries, and those that refuse leave no trace among the attempts.
+    /// A connection to whichever endpoint accepts one, for a request that is held or is to be. Each
+    /// is tried once, whatever the number of retries, and those that refuse leave no trace among the
+    /// attempts. `is_held` is as for a new connection.
     ///
     /// # Errors
     /// Why there is none.
     pub(super) async fn any_connection(
         &mut self,
         call: &Call<'_>,
+        is_held: bool,
         attempts: &mut Attempts,
     ) -> Result<EndpointConnection, Failure> {
         let mut last = None;
@@ -191,7 +193,7 @@ impl Search {
                 Ok(picked) => picked,
                 Err(why) => return Err(last.unwrap_or_else(|| unavailable(call, why))),
             };
-            match self.open(call, picked, true, now, None, attempts).await {
+            match self.open(call, picked, is_held, now, None, attempts).await {
                 Ok(open) => return Ok(open),
                 Err(failure) => {
                     attempts.retract();
