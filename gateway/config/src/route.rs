@@ -13,7 +13,7 @@ use crate::list::OneOrMany;
 use crate::macros::{table, words};
 use crate::mirror::Mirror;
 use crate::names::PolicyName;
-use crate::path::PathPattern;
+use crate::path::{PathPattern, normal};
 use crate::policy::PolicyUse;
 use crate::query::QueryMatches;
 use crate::retries::{Hedge, Retries};
@@ -215,8 +215,18 @@ pub(crate) fn check_prefix(prefix: &Spanned<String>, decoder: &mut Decoder<'_>) 
                 segments => format!("write \"/{segments}\""),
             }),
         );
+        return false;
     }
-    is_right
+    let normal = normal(prefix);
+    if normal.as_ref() == Some(&prefix.value) {
+        return true;
+    }
+    let message = "`strip_prefix` is not in the normal form of a path, and would never be there";
+    decoder.push(Diagnostic::error(prefix.span, message).help(match normal {
+        Some(normal) => format!("write \"{normal}\""),
+        None => "write `%25` for a `%`".to_owned(),
+    }));
+    false
 }
 
 /// Whether `path` is `top`, or below it by whole segments.
