@@ -2,6 +2,7 @@
 //! drained.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,11 +66,7 @@ async fn execute_commands(
         let command = tokio::select! {
             command = commands.recv() => command,
             _ = second.tick() => {
-                let now = worker.clock.now();
-                worker.pool.borrow_mut().sweep(now.monotonic_ms);
-                worker.close_waited_for();
-                worker.shared.borrow_mut().tick(now.instant);
-                worker.log.borrow_mut().flush();
+                tick(&worker);
                 while accepting.try_join_next().is_some() {}
                 continue;
             }
@@ -121,7 +118,15 @@ async fn execute_commands(
                     while accepting.join_next().await.is_some() {}
                     worker.drain().await;
                 };
-                let _ = tokio::time::timeout(patience, drained).await;
+                let mut drained = pin!(tokio::time::timeout(patience, drained));
+                // Requests still need connections meanwhile.
+                loop {
+                    tokio::select! {
+                        _ = &mut drained => break,
+                        _ = second.tick() => tick(&worker),
+                        () = worker.estate.idle_wanted.notified() => worker.close_waited_for(),
+                    }
+                }
                 break;
             }
             None => break,
@@ -129,4 +134,13 @@ async fn execute_commands(
     }
     worker.log.borrow_mut().flush();
     worker.requests.get()
+}
+
+/// What a worker does every second.
+fn tick(worker: &Worker) {
+    let now = worker.clock.now();
+    worker.pool.borrow_mut().sweep(now.monotonic_ms);
+    worker.close_waited_for();
+    worker.shared.borrow_mut().tick(now.instant);
+    worker.log.borrow_mut().flush();
 }
