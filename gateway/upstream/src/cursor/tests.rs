@@ -256,11 +256,9 @@ impl World {
                     each.any(|(entry, has_room)| *has_room && wanted(*entry))
                 };
                 let all_are_out = !entries.iter().any(|entry| entry.is_eligible());
-                assert!(
-                    !is_left(Entry::is_eligible)
-                        && !(all_are_out && is_left(|entry| entry == Entry::LastResort)),
-                    "{why:?} with {entries:?}, {has_room:?}"
-                );
+                let is_any_left = is_left(Entry::is_eligible)
+                    || all_are_out && is_left(|entry| entry == Entry::LastResort);
+                assert!(!is_any_left, "{why:?} with {entries:?}, {has_room:?}");
                 assert_ne!(why, Unavailable::Tried);
             }
         }
