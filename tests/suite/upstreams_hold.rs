@@ -283,9 +283,14 @@ async fn the_line_has_a_limit() {
     }
     assert_eventually!(held(&gateway).await == 2.0);
     for _ in 0..3 {
-        assert_eq!(gateway.get("/").await.status, 502);
+        let refused = gateway.get("/").await;
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.header("retry-after"), Some("1"));
     }
-    assert_eventually!(waited(&gateway, "full").await == 3.0);
+    // Those that meet the queue of their worker, and those that would begin one.
+    let pending = [("limit", "pending")];
+    let overloads = "janua_upstream_overloads_total";
+    assert_eventually!(gateway.metric(overloads, &pending).await == 3.0);
     let _back = named_at(&port, "back").await;
     for wire in &mut wires {
         assert_eq!(wire.receive("GET").await.text(), "back");

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
+use janua_upstream::Limit;
 use tokio::time::Instant;
 
+use super::place::overloaded;
 use super::search::{EndpointConnection, Search};
 use super::{Call, Caller};
 use crate::attempts::Attempts;
@@ -80,6 +82,13 @@ pub(super) async fn wait(
     let upstream = &call.course.forwarding().upstream;
     let Some(place) = call.worker.holds.join(upstream, &failure) else {
         stats.count_hold(shard, "full", Duration::ZERO);
+        if upstream.limit(Limit::Pending).is_some() {
+            return Err(overloaded(
+                call.worker,
+                call.course.forwarding(),
+                Limit::Pending,
+            ));
+        }
         let words = "and too many requests wait for an endpoint already";
         return Err(Failure::with(failure.kind, words));
     };
