@@ -70,7 +70,7 @@ async fn a_request_that_waits_needs_no_other_place_for_its_connection() {
         assert_eq!((held(&kit), group.in_use(Limit::Pending)), (1, 1));
         let (mut other, _client) = Calling::new(&kit, GET);
         let failure = other.run().await.err().unwrap();
-        assert_eq!(failure.kind, Kind::ConnectionRefused);
+        assert_eq!(failure.kind, Kind::Overloaded);
         answer(&listen(FIRST)).await
     };
     let (called, _upstream) = tokio::join!(calling.run(), script);
