@@ -81,12 +81,17 @@ const OF_THE_GATEWAY: [&str; 8] = [
     "upgrade",
 ];
 
+/// Whether only the gateway sets this field.
+pub(crate) fn is_of_gateway(name: &FieldName) -> bool {
+    OF_THE_GATEWAY.contains(&name.as_str())
+}
+
 /// Refuses the gateway's own fields.
 pub(crate) fn refuse_of_gateway<'n>(
     names: impl Iterator<Item = &'n Spanned<FieldName>>,
     decoder: &mut Decoder<'_>,
 ) {
-    for name in names.filter(|name| OF_THE_GATEWAY.contains(&name.as_str())) {
+    for name in names.filter(|name| is_of_gateway(&name.value)) {
         let message = format!("the field `{}` belongs to the gateway", name.as_str());
         decoder.push(
             Diagnostic::error(name.span, message)

@@ -5,6 +5,8 @@
 
 use crate::input_advice::Refusal;
 use crate::macros::parsed;
+use crate::path::is_unreserved;
+use crate::sent_host;
 use crate::template::{Template, TemplatePart};
 
 /// A host, and its port if one is written.
@@ -73,9 +75,7 @@ fn take_port(text: &mut String) -> Result<Option<u16>, ()> {
     let Some((before, port)) = text.rsplit_once(':') else {
         return Ok(None);
     };
-    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-    let port = port.parse().ok().filter(|port| digits && *port > 0);
-    let port = port.ok_or(())?;
+    let port = sent_host::port(port).ok_or(())?;
     *text = before.to_owned();
     Ok(Some(port))
 }
@@ -83,10 +83,9 @@ fn take_port(text: &mut String) -> Result<Option<u16>, ()> {
 /// Whether the parts form a host. An input other than the request's host may only be a part of
 /// a label below text: whatever it is, the text behind it says whose host it is.
 fn host_parts(parts: &[TemplatePart]) -> Result<bool, Refusal> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     for (place, part) in parts.iter().enumerate() {
         match part {
-            TemplatePart::Literal(text) if !text.bytes().all(fits) => return Ok(false),
+            TemplatePart::Literal(text) if !text.bytes().all(is_unreserved) => return Ok(false),
             // No label is empty.
             TemplatePart::Literal(text) if text.contains("..") => return Ok(false),
             TemplatePart::Literal(text) if place == 0 && text.starts_with('.') => return Ok(false),

@@ -181,7 +181,7 @@ pub(crate) fn normal(text: &str) -> Option<String> {
 }
 
 /// Never needs an escape (RFC 3986, section 2.3).
-fn is_unreserved(byte: u8) -> bool {
+pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use crate::path::is_unreserved;
+
 /// Whether the text is a host, with a port or without (RFC 3986, section 3.2). With HTTP/2 no
 /// request can be made with anything else.
 pub(crate) fn is_host(text: &str) -> bool {
@@ -12,14 +14,17 @@ pub(crate) fn is_host(text: &str) -> bool {
         },
         None => {
             let (name, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
-            let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-            (!name.is_empty() && name.bytes().all(fits), rest)
+            (!name.is_empty() && name.bytes().all(is_unreserved), rest)
         }
     };
-    let is_port = |port: &str| {
-        port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    };
-    is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+    is_host && (rest.is_empty() || rest.strip_prefix(':').is_some_and(|it| port(it).is_some()))
+}
+
+/// A port that can be connected to.
+pub(crate) fn port(text: &str) -> Option<u16> {
+    // What reads numbers would take a sign too.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| digits && *port > 0)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::acme_dns::Resolver;
 use crate::decode::Decoder;
 use crate::diagnostic::Diagnostic;
-use crate::header::FieldName;
+use crate::header::{FieldName, is_of_gateway};
 use crate::macros::table;
 use crate::span::Spanned;
 use crate::units::Size;
@@ -93,19 +93,12 @@ fn bounds(server: &Server, decoder: &mut Decoder<'_>) {
     }
 }
 
-/// Fields that the gateway itself interprets, removes or sets in each request.
-const OWN: [&str; 15] = [
-    "connection",
-    "content-length",
+/// Fields of requests that the gateway interprets, removes or sets, beside those that it sets in all
+/// messages.
+const OF_REQUESTS: [&str; 7] = [
     "expect",
     "host",
     "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
@@ -122,7 +115,7 @@ fn internal(server: &Server, decoder: &mut Decoder<'_>) {
                 Diagnostic::error(field.span, format!("`{name}` is given twice"))
                     .note(first.span, "first here"),
             );
-        } else if OWN.contains(&name) {
+        } else if is_of_gateway(&field.value) || OF_REQUESTS.contains(&name) {
             decoder.push(
                 Diagnostic::error(
                     field.span,

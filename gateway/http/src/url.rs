@@ -97,10 +97,9 @@ impl UrlWriter {
     pub fn value(&mut self, value: &[u8]) {
         match self.place {
             Place::Host => {
-                let fits = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
                 if value.is_empty() {
                     self.fail(UrlError::NoHost);
-                } else if !value.iter().all(fits) {
+                } else if !value.iter().copied().all(path::is_unreserved) {
                     self.fail(UrlError::BadHost);
                 }
                 self.out.extend_from_slice(value);
