@@ -50,9 +50,7 @@ impl Search {
             return Ok(());
         }
         let is_lost = failure.kind == Kind::ConnectionReset && attempt.nothing_received;
-        // A stream that the upstream has reset was not lost with an old connection.
-        let was_reset = matches!(attempt.stream, Some(StreamError::Reset(_)));
-        let is_old = is_lost && open.is_pooled && !was_reset;
+        let is_old = is_lost && open.is_blameless(&failure);
         if !is_old {
             connect::report(
                 call.worker,
