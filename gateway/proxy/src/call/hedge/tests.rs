@@ -22,6 +22,14 @@ async fn begin(endpoint: &Listening) -> Peer {
     upstream
 }
 
+/// Takes a request, and answers it after this time.
+async fn answer_after(endpoint: &Listening, late: Duration) -> Peer {
+    let mut upstream = begin(endpoint).await;
+    sleep(late).await;
+    upstream.send(OK).await;
+    upstream
+}
+
 fn in_flight(kit: &Kit) -> Vec<u32> {
     let upstream = kit.upstream();
     let members = upstream.forwarding.upstream.members().iter();
@@ -86,12 +94,7 @@ async fn one_in_time_is_sent_once() {
     let kit = Kit::new(TWO, AFTER);
     let (first, second) = (listen(FIRST), listen(SECOND));
     let (mut calling, _client) = Calling::new(&kit, GET);
-    let script = async {
-        let mut upstream = begin(&first).await;
-        sleep(Duration::from_millis(90)).await;
-        upstream.send(OK).await;
-        upstream
-    };
+    let script = answer_after(&first, Duration::from_millis(90));
     let (called, _upstream) = tokio::join!(calling.run(), script);
     called.unwrap();
     sleep(Duration::from_secs(1)).await;
@@ -109,12 +112,7 @@ async fn a_request_that_may_change_something_is_never_doubled() {
         let (first, second) = (listen(FIRST), listen(SECOND));
         let (mut calling, mut client) = Calling::new(&kit, head);
         client.send("body").await;
-        let script = async {
-            let mut upstream = begin(&first).await;
-            sleep(Duration::from_secs(5)).await;
-            upstream.send(OK).await;
-            upstream
-        };
+        let script = answer_after(&first, Duration::from_secs(5));
         let (called, _upstream) = tokio::join!(calling.run(), script);
         called.unwrap();
         assert!(!second.has_come(), "{head}");
@@ -143,12 +141,7 @@ async fn the_failure_of_one_leaves_the_other() {
     let kit = Kit::new(TWO, AFTER);
     let first = listen(FIRST);
     let (mut calling, _client) = Calling::new(&kit, GET);
-    let script = async {
-        let mut upstream = begin(&first).await;
-        sleep(Duration::from_secs(1)).await;
-        upstream.send(OK).await;
-        upstream
-    };
+    let script = answer_after(&first, Duration::from_secs(1));
     let (called, _upstream) = tokio::join!(calling.run(), script);
     called.unwrap();
     let notes = calling.attempts.notes();
@@ -255,12 +248,7 @@ async fn a_request_of_a_session_stays_at_its_endpoint() {
         },
         has_cookie: true,
     };
-    let script = async {
-        let mut upstream = begin(&first).await;
-        sleep(Duration::from_secs(5)).await;
-        upstream.send(OK).await;
-        upstream
-    };
+    let script = answer_after(&first, Duration::from_secs(5));
     let (called, _upstream) = tokio::join!(calling.run(), script);
     called.unwrap();
     assert!(!second.has_come());
@@ -307,12 +295,7 @@ async fn one_that_the_budget_refuses_is_not_counted_as_sent() {
     let place = upstream.forwarding.upstream.take_place(Limit::Retries);
     let _taken = place.unwrap();
     let (mut calling, _client) = Calling::new(&kit, GET);
-    let script = async {
-        let mut upstream = begin(&first).await;
-        sleep(Duration::from_secs(1)).await;
-        upstream.send(OK).await;
-        upstream
-    };
+    let script = answer_after(&first, Duration::from_secs(1));
     let (called, _upstream) = tokio::join!(calling.run(), script);
     called.unwrap();
     let members = upstream.forwarding.upstream.members().iter();
